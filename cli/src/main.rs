@@ -1,0 +1,56 @@
+//! The `eigenscope` command.
+
+mod analyze;
+mod args;
+mod csv;
+mod describe;
+mod distances;
+mod document;
+mod esd;
+mod exit;
+mod explain;
+mod failure;
+mod fit;
+mod hint;
+mod json;
+mod loaders;
+mod logging;
+mod models;
+mod npy;
+mod numbers;
+mod options;
+mod output;
+mod plugins;
+mod progress;
+mod report;
+mod safetensors_file;
+mod sample;
+mod skipped;
+mod style;
+mod table;
+mod text;
+mod transform;
+mod unread;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    style::choose(cli.common.color);
+    logging::start(cli.common.verbose, cli.common.quiet);
+    let done = match &cli.command {
+        Command::Describe(args) => describe::run(args, &cli.common),
+        Command::Analyze(args) => analyze::run(args, &cli.common),
+        Command::Distances(args) => distances::run(args, &cli.common),
+        Command::Esd(args) => esd::run(args, &cli.common),
+        Command::Fit(args) => fit::run(args),
+        Command::Smooth(args) => transform::smooth(args, &cli.common),
+        Command::Sharpen(args) => transform::sharpen(args, &cli.common),
+        Command::Explain(args) => explain::run(args),
+        Command::Plugins(args) => plugins::run(args, &cli.common.plugins),
+    };
+    ExitCode::from(done.unwrap_or_else(|failure| failure.print()))
+}

@@ -1,0 +1,100 @@
+//! Are the intervals of alpha and the scores against noise what they say? Simulations with known answers.
+//!
+//! `cargo run --release -p eigenscope --example calibration [replicates]` (minutes; default 400)
+#![allow(clippy::print_stdout)]
+
+use eigenscope::fit::{
+    FitError, PowerLaw, Shape, SmallNSigma, bootstrap, fit_power_law, gaussian_spectrum, null_reference,
+};
+
+/// Samples of each bootstrap.
+const BOOTSTRAP: usize = 200;
+/// Values of each sample.
+const VALUES: usize = 1024;
+/// Larger side, smaller side, pooled slices.
+const SHAPES: [(usize, usize, usize); 5] =
+    [(1024, 1024, 1), (2048, 1024, 1), (512, 512, 1), (1024, 128, 1), (64, 32, 9)];
+
+fn scan(x: &[f64]) -> Result<PowerLaw, FitError> {
+    fit_power_law(x, SmallNSigma::FromAlpha)
+}
+
+fn uniforms(seed: u64) -> impl FnMut() -> f64 {
+    // splitmix64
+    let mut state = seed.wrapping_mul(0xD134_2543_DE82_EF95);
+    move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53)
+    }
+}
+
+/// Independent values: a power law from 1 on, and below it, for the rest, a flat body that joins its density.
+fn heavy(alpha: f64, tail_share: f64, seed: u64) -> Vec<f64> {
+    let mut uniform = uniforms(seed);
+    let mut draw = || {
+        if uniform() < tail_share {
+            (1.0 - uniform()).powf(-1.0 / (alpha - 1.0))
+        } else {
+            // Density falls in a straight line from 0 to 1, so that the kink at 1 is plain.
+            1.0 - (1.0 - uniform()).sqrt()
+        }
+    };
+    let mut x: Vec<f64> = (0..VALUES).map(|_| draw()).filter(|v| *v > 0.0).collect();
+    x.sort_unstable_by(f64::total_cmp);
+    x
+}
+
+fn mean_and_sd(x: &[f64]) -> (f64, f64) {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (x.len() - 1) as f64;
+    (mean, variance.sqrt())
+}
+
+fn main() {
+    let replicates: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(400);
+    println!(
+        "independent values, {VALUES} each, {replicates} samples: how often an interval holds the true exponent"
+    );
+    println!(
+        "  alpha  tail  mean alpha     sd  mean alpha_se  mean sigma  95 % interval  alpha +- 1.96 sigma"
+    );
+    for (alpha, share) in [(2.0, 0.3), (2.5, 0.3), (3.5, 0.3), (2.5, 0.1), (2.5, 1.0)] {
+        let (mut alphas, mut errors, mut sigmas) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut covered, mut textbook) = (0, 0);
+        for seed in 0..replicates {
+            let x = heavy(alpha, share, seed + 1);
+            let Ok(fit) = scan(&x) else { continue };
+            let Some(b) = bootstrap(&x, &fit, BOOTSTRAP, seed, scan) else { continue };
+            alphas.push(fit.alpha);
+            errors.push(b.alpha_se);
+            sigmas.push(fit.sigma);
+            covered += usize::from(b.alpha_interval[0] <= alpha && alpha <= b.alpha_interval[1]);
+            textbook += usize::from((fit.alpha - alpha).abs() <= 1.96 * fit.sigma);
+        }
+        let (mean, sd) = mean_and_sd(&alphas);
+        let percent = |count: usize| 100.0 * count as f64 / alphas.len() as f64;
+        println!(
+            "  {alpha:5.2}  {share:4.1}  {mean:10.3}  {sd:5.3}  {:13.3}  {:10.3}  {:11.1} %  {:17.1} %",
+            mean_and_sd(&errors).0,
+            mean_and_sd(&sigmas).0,
+            percent(covered),
+            percent(textbook)
+        );
+    }
+    println!("Gaussian matrices, {} each: the score alpha_z against noise of the same shape", 2 * replicates);
+    println!("     N     M  slices  alpha0  alpha0_sd  mean z   sd z");
+    for (n, m, slices) in SHAPES {
+        let shape = Shape { n, m, slices };
+        let Some(reference) = null_reference(shape, 0, scan) else { continue };
+        let scores = (0..2 * replicates).filter_map(|r| scan(&gaussian_spectrum(shape, 99, r)).ok());
+        let scores: Vec<f64> = scores.map(|fit| reference.score(fit.alpha)).collect();
+        let (mean, sd) = mean_and_sd(&scores);
+        println!(
+            "  {n:4}  {m:4}  {slices:6}  {:6.2}  {:9.2}  {mean:6.3}  {sd:5.3}",
+            reference.alpha, reference.sd
+        );
+    }
+}

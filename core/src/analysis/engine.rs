@@ -1,0 +1,269 @@
+//! Runs the layers of a model on a pool of its own threads.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rayon::ThreadPool;
+
+use super::conventions::Failed;
+use super::layer::{analyze_layer, failed};
+use super::matrices::parts;
+use super::plan::{LayerPlan, Plan};
+use super::product::analyze_product;
+use super::{ColumnSet, ModelInfo, Nested, Options, OptionsError, Report, Row, Status, Summary};
+use crate::source::{MemoryModel, OpenModel, TensorInfo, WeightFile};
+use crate::tensor::Tensor;
+
+/// A layer with more than this share of a thread's fair part of the work is solved by all threads together.
+const HEAVY: f64 = 1.0;
+/// Below this many operations, sharing a layer costs more than it saves.
+pub(super) const WORTH_SHARING: f64 = 2e9;
+/// Stack of every thread that analyses. Said, since the standard library would ask the environment for it.
+pub(crate) const STACK: usize = 2 << 20;
+
+/// Options of an engine, apart from any analysis.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct EngineOptions {
+    /// Threads of the engine's own pool; 0: as many as the machine has.
+    pub threads: usize,
+}
+
+impl EngineOptions {
+    /// So many threads; 0: as many as the machine has.
+    pub fn threads(threads: usize) -> Self {
+        EngineOptions { threads }
+    }
+}
+
+/// Why there is no report at all. What concerns one layer is in its row instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// Options that contradict each other.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// A filter that names what is not there.
+    #[error("layer filter: nothing matches {}", .0.iter().map(|t| format!("'{t}'")).collect::<Vec<_>>().join(", "))]
+    NothingMatches(Vec<String>),
+    /// The observer said stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// The operating system gave no threads.
+    #[error("cannot start {0} threads: {1}")]
+    Threads(usize, String),
+}
+
+/// How far an analysis is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// Layers done.
+    pub done: usize,
+    /// Layers to do.
+    pub total: usize,
+    /// Share of the estimated work done, 0 to 1.
+    pub work: f64,
+    /// Rows of the layer just done.
+    pub rows: &'a [Row],
+}
+
+/// Told of every layer as it is done, on the engine's threads, one at a time.
+pub trait Observer: Sync {
+    /// Return [`ControlFlow::Break`] to cancel: layers under way finish, no other starts.
+    fn progress(&self, progress: &Progress<'_>) -> ControlFlow<()>;
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quiet;
+
+impl Observer for Quiet {
+    fn progress(&self, _: &Progress<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Owns the threads that analyses run on.
+#[derive(Debug)]
+pub struct Engine {
+    pool: ThreadPool,
+}
+
+impl Engine {
+    /// Starts the threads.
+    pub fn new(options: EngineOptions) -> Result<Self, AnalysisError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads)
+            .stack_size(STACK)
+            .thread_name(|i| format!("eigenscope-{i}"))
+            .build()
+            .map_err(|e| AnalysisError::Threads(options.threads, e.to_string()))?;
+        Ok(Engine { pool })
+    }
+
+    /// Runs `work` on the engine's threads, and tells it how many there are.
+    pub(crate) fn install<T: Send>(&self, work: impl FnOnce(usize) -> T + Send) -> T {
+        self.pool.install(|| work(rayon::current_num_threads()))
+    }
+
+    /// What [`analyze`](Self::analyze) would do, without reading a weight.
+    pub fn describe(&self, model: &OpenModel, options: &Options) -> Result<Vec<Row>, AnalysisError> {
+        Ok(plan(model.file.as_ref(), options)?.rows(model.file.as_ref()))
+    }
+
+    /// Analyses every layer of a model. Results do not depend on the number of threads where one thread solves a
+    /// layer, and agree within 1e-12 of λ_max where several do.
+    pub fn analyze(
+        &self,
+        model: &OpenModel,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Report, AnalysisError> {
+        let file = model.file.as_ref();
+        let plan = plan(file, options)?;
+        let layers = self.pool.install(|| Run::new(file, &plan, options, observer).rows())?;
+        Ok(Report {
+            eigenscope: env!("CARGO_PKG_VERSION"),
+            model: ModelInfo::of(model),
+            conventions: options.conventions.name.clone(),
+            options: options.clone(),
+            summary: Summary::of(&layers, &options.conventions),
+            nested: (options.conventions.columns == ColumnSet::V0_1_2).then(|| Nested::of(&layers)),
+            layers,
+        })
+    }
+
+    /// Analyses one tensor.
+    pub fn analyze_tensor(
+        &self,
+        info: TensorInfo,
+        tensor: Tensor,
+        options: &Options,
+    ) -> Result<Vec<Row>, AnalysisError> {
+        let model = MemoryModel::new().with_info(info, tensor).open("tensor");
+        Ok(self.analyze(&model, options, &Quiet)?.layers)
+    }
+}
+
+fn plan(file: &dyn WeightFile, options: &Options) -> Result<Plan, AnalysisError> {
+    let plan = Plan::new(file, options)?;
+    if plan.unmatched.is_empty() { Ok(plan) } else { Err(AnalysisError::NothingMatches(plan.unmatched)) }
+}
+
+/// One analysis under way.
+struct Run<'a> {
+    file: &'a dyn WeightFile,
+    plan: &'a Plan,
+    options: &'a Options,
+    observer: &'a dyn Observer,
+    total: usize,
+    total_cost: f64,
+    cancelled: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    done: usize,
+    cost: f64,
+    rows: Vec<(usize, Vec<Row>)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        file: &'a dyn WeightFile,
+        plan: &'a Plan,
+        options: &'a Options,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        let todo = plan.layers.iter().filter(|l| l.skip.is_none());
+        let (total, total_cost) = todo.fold((0, 0.0), |(n, c), l| (n + 1, c + l.cost));
+        let (cancelled, state) = (AtomicBool::new(false), Mutex::default());
+        Run { file, plan, options, observer, total, total_cost, cancelled, state }
+    }
+
+    /// Heavy layers first, one after the other on all threads; then the others, largest first, one on each thread. Which are heavy
+    /// depends on the model and the number of threads only, so a run can be repeated to the bit.
+    fn rows(self) -> Result<Vec<Row>, AnalysisError> {
+        let threads = rayon::current_num_threads();
+        let mut todo: Vec<&LayerPlan> = self.plan.layers.iter().filter(|l| l.skip.is_none()).collect();
+        todo.sort_by(|a, b| b.cost.total_cmp(&a.cost));
+        let fair = HEAVY * self.total_cost / threads as f64;
+        let heavy = |l: &&LayerPlan| threads > 1 && l.cost > fair.max(WORTH_SHARING);
+        let (together, apart): (Vec<_>, Vec<_>) = todo.into_iter().partition(heavy);
+        for layer in together {
+            self.one(layer, threads);
+        }
+        let next = AtomicUsize::new(0);
+        rayon::broadcast(|_| {
+            while let Some(layer) = apart.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.one(layer, 1);
+            }
+        });
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(AnalysisError::Cancelled);
+        }
+        let skipped = self.plan.layers.iter().zip(self.file.tensors()).filter(|(l, _)| l.skip.is_some());
+        let mut rows = self.state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).rows;
+        rows.extend(skipped.map(|(layer, info)| (layer.index, vec![layer.row(info)])));
+        rows.sort_by_key(|(index, _)| *index);
+        Ok(rows.into_iter().flat_map(|(_, rows)| rows).collect())
+    }
+
+    fn one(&self, layer: &LayerPlan, threads: usize) {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return;
+        }
+        let rows = planned_rows(self.file, layer, self.options, threads);
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.done += 1;
+        state.cost += layer.cost;
+        let work = if self.total_cost > 0.0 { state.cost / self.total_cost } else { 1.0 };
+        let progress = Progress { done: state.done, total: self.total, work, rows: &rows };
+        if self.observer.progress(&progress).is_break() {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        state.rows.push((layer.index, rows));
+    }
+}
+
+/// The rows of one layer of a plan that is not skipped. What goes wrong is in the rows.
+pub(crate) fn planned_rows(
+    file: &dyn WeightFile,
+    layer: &LayerPlan,
+    options: &Options,
+    threads: usize,
+) -> Vec<Row> {
+    let info = &file.tensors()[layer.index];
+    let read = || file.read(layer.index);
+    let whole = || match parts(file, layer, options) {
+        Err(reason) => vec![failed(layer.row(info), &reason)],
+        Ok(parts) => analyze_layer(layer, info, &parts, options, threads),
+    };
+    let work = || match file.product(layer.index) {
+        Err(error) => vec![failed(layer.row(info), &error.to_string())],
+        Ok(None) => whole(),
+        Ok(Some(product)) => analyze_product(layer, info, &product, &read, options, threads)
+            .map_or_else(whole, |row| vec![row]),
+    };
+    // A defect in one layer's arithmetic must not cost the others their rows.
+    let mut rows = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("unknown");
+        vec![failed(layer.row(info), &format!("internal error: {message}"))]
+    });
+    if let Some(why) = file.zeros(layer.index)
+        && options.conventions.failed == Failed::Null
+    {
+        for row in rows.iter_mut().filter(|r| r.lambda_max == Some(0.0)) {
+            row.status = Status::Skipped;
+            why.clone_into(&mut row.reason);
+        }
+    }
+    rows
+}

@@ -1,0 +1,44 @@
+//! From an open model to a report: options, conventions, the pipeline of one layer, and the engine that runs layers
+//! in parallel.
+
+mod clashes;
+mod columns;
+mod combined;
+mod conventions;
+mod engine;
+mod esd;
+mod filter;
+mod guide;
+mod layer;
+mod matrices;
+mod nested;
+mod older;
+mod options;
+mod plan;
+mod product;
+mod randomize;
+mod report;
+mod requested;
+mod summary;
+mod tail;
+
+pub use columns::{COLUMNS, Column, Value, column};
+pub use combined::Made;
+pub use conventions::{
+    ColumnSet, CombineRule, ConvScale, Conventions, DetxRule, EvalLimits, Failed, InverseRule, Naming,
+    OperatorRule, Pairing, Randomization, Sides, SmoothShare, SummaryRule, SvMin, Threshold,
+};
+pub use engine::{AnalysisError, Engine, EngineOptions, Observer, Progress, Quiet};
+pub(crate) use engine::{STACK, planned_rows};
+pub use esd::{Esd, EsdError};
+pub use filter::{Candidate, LayerFilter};
+pub use guide::{CHAPTERS, Chapter, Guide, guide};
+pub use nested::{Aggregate, Nested};
+pub use older::OldNorms;
+pub use options::{Fit, FixFingers, Options, OptionsError, Xmax};
+pub use plan::{LayerPlan, Plan};
+pub use randomize::{Moments, RandomColumns};
+pub use report::{ModelInfo, Provenance, Report, Row, Status};
+pub use requested::{DetxColumns, MpColumns};
+pub use summary::{SUMMARY_COLUMNS, Summary};
+pub use tail::TailColumns;
