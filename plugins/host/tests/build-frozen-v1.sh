@@ -3,14 +3,15 @@
 # usage: build-frozen-v1.sh FOLDER    (sources and build go there; a second run finds them built)
 # Ends with status 3 where the history does not reach back that far: a shallow clone, or no clone at all.
 set -eu
-commit=9ca72b964f091885113978d0ebfe9ea78c6c02c6
 folder=$1
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 
-if ! git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null; then
-    echo "the commit $commit, where interface V1 was frozen, is not in this history" >&2
+if [ "$(git -C "$root" rev-parse --is-shallow-repository 2>/dev/null)" != false ]; then
+    echo "the first commit, in which interface V1 is frozen, is not in this history" >&2
     exit 3
 fi
+# The history begins with the frozen interface.
+commit=$(git -C "$root" rev-list --max-parents=0 HEAD | tail -1)
 library=$folder/build/debug/libeigenscope_npy.so
 if [ ! -e "$folder/$commit" ]; then
     mkdir -p "$folder/source"
