@@ -228,9 +228,9 @@ finish() {
     grep -E '^ +(Running|Doc-tests) |^test result:' "$log" | grep -B1 -E '^test result: .* [1-9][0-9]* (passed|failed)' \
         | grep -v '^--' || true
     grep -E -o 'left out: .*' "$log" | sort -u || true
-    # Again at the end, where whoever reads only that finds them.
-    grep -E -A12 '^(FAILED: |failures:|test .* FAILED$|error(\[|:))' "$log" | head -60 || true
     if [[ -n $current ]]; then
+        # Again, for whoever reads only the end.
+        grep -E -A12 '^(FAILED: |failures:|test .* FAILED$|error(\[|:))' "$log" | tail -60 || true
         printf '\nFAILED in %s; see above, or %s\n' "$current" "$log"
         status=$((status ? status : 1))
     elif [[ $number == 0 ]]; then
