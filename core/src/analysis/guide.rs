@@ -242,7 +242,7 @@ pub static CHAPTERS: &[Chapter] = chapters! {
         formula "share of samples with D above the layer's"; range "0 to 1"; unit NONE;
         read "Below 0.1: not a power law. High with a short tail says only that nothing contradicts it.";
         source "Clauset, Shalizi, Newman 2009, SIAM Review 51, 661 (arXiv:0706.1062)";
-        option "`--bootstrap N`"; cost "N fits, those of alpha_se";
+        option "`--bootstrap N`"; cost "N fits, besides those of alpha_se";
     }
     ["power_law"] {
         formula ""; range "true, false"; unit NONE;
