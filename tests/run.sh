@@ -230,7 +230,10 @@ finish() {
     grep -E -o 'left out: .*' "$log" | sort -u || true
     if [[ -n $current ]]; then
         # Again, for whoever reads only the end.
-        grep -E -A12 '^(FAILED: |failures:|test .* FAILED$|error(\[|:))' "$log" | tail -60 || true
+        {
+            grep -E -A12 '^(failures:|test .* FAILED$|error(\[|:))' "$log" | tail -60
+            grep -E -B30 '^FAILED: ' "$log" | tail -60
+        } || true
         printf '\nFAILED in %s; see above, or %s\n' "$current" "$log"
         status=$((status ? status : 1))
     elif [[ $number == 0 ]]; then

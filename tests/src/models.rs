@@ -31,6 +31,19 @@ pub fn resnet(name: &str) -> Option<PathBuf> {
     None
 }
 
+/// The folder of published tables: results of 50 Keras models by WeightWatcher 0.6.1, and the tables of its papers, where somebody has them:
+/// what `EIGENSCOPE_TABLES` names, or the usual place beside the checkout.
+#[allow(clippy::print_stdout)]
+pub fn tables() -> Option<PathBuf> {
+    let folder =
+        std::env::var_os("EIGENSCOPE_TABLES").map_or_else(|| root().join("../shared/tables"), PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("left out: the published tables are absent (EIGENSCOPE_TABLES names their folder)");
+    None
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
