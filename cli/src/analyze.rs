@@ -27,8 +27,11 @@ pub fn run(args: &AnalyzeArgs, common: &Common) -> Result<u8, Failure> {
     let (documents, status) = args.models.each(&loaders, &options, |model| {
         let plots = args.plots.plots.as_ref().map(|folder| {
             let several = args.models.paths.len() > 1;
-            let folder =
-                if several { folder.join(plot::folder_of(&model.name, &mut folders)) } else { folder.clone() };
+            let folder = if several {
+                folder.join(plot::folder_of(&model.name, &mut folders))
+            } else {
+                folder.clone()
+            };
             Plots::new(folder, &args.plots, &options)
         });
         let plots = plots.transpose()?;

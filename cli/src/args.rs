@@ -10,9 +10,9 @@ use eigenscope::pair::{Method, PairOptions};
 use crate::esd::EsdArgs;
 use crate::exit;
 use crate::loaders;
+use crate::options::{FitArgs, MAX_THREADS, PlanArgs};
 use crate::page::ReportArgs;
 use crate::plot::{PlotArgs, PlotsArgs, ThemeArg};
-use crate::options::{FitArgs, MAX_THREADS, PlanArgs};
 use crate::style::Color;
 use crate::transform::{SharpenArgs, SmoothArgs};
 

@@ -71,8 +71,9 @@ fn plot(values: &[f64], found: &Found, args: &FitFileArgs) -> Result<Vec<u8>, Fa
     let PowerLaw { alpha, xmin, xmax, d, sigma, .. } = found.fit;
     let fit = LayerFit { alpha, xmin, xmax, d: Some(d), sigma: Some(sigma), lambda: None, bounded: false };
     let title = args.path.display().to_string();
-    let figure = sample_figure(&title, values, &fit)
-        .ok_or_else(|| Failure::new(format!("{title}: the values are all one, there is no density to draw")))?;
+    let figure = sample_figure(&title, values, &fit).ok_or_else(|| {
+        Failure::new(format!("{title}: the values are all one, there is no density to draw"))
+    })?;
     plot::drawn(&figure, args.theme.into(), plot::is_png(args.plot.as_deref()))
 }
 

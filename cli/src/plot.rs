@@ -113,7 +113,9 @@ pub fn run(args: &PlotArgs, common: &Common) -> Result<u8, Failure> {
     options.validate().map_err(|e| Failure::of(&e).usage())?;
     let png = is_png(args.output.as_deref());
     if png && args.output.is_none() && std::io::stdout().is_terminal() {
-        return Err(Failure::new("a picture is no text for a terminal").usage().hint("`-o FILE` writes a file"));
+        return Err(Failure::new("a picture is no text for a terminal")
+            .usage()
+            .hint("`-o FILE` writes a file"));
     }
     let output = Output::new(args.output.as_deref())?;
     let loaders = Loaders::find(&common.plugins)?;
@@ -262,7 +264,8 @@ mod tests {
     #[test]
     fn a_folder_s_name_is_safe_and_its_own() {
         let mut used = HashSet::new();
-        let names = ["a/model.pt", "b/model.pt", "..", "x/\u{202e}e v;il/", "/"].map(|n| folder_of(n, &mut used));
+        let names =
+            ["a/model.pt", "b/model.pt", "..", "x/\u{202e}e v;il/", "/"].map(|n| folder_of(n, &mut used));
         assert_eq!(names, ["model.pt", "model.pt-2", "model", "_e_v_il", "model-2"]);
     }
 }

@@ -38,6 +38,9 @@ const page = (() => {
     return minus(x.toFixed(Math.max(0, digits - 1 - Math.max(size, -1))));
   }
 
+  /** The same without zeros at the end, for axes. */
+  const short = (x, digits = 3) => number(x, digits).replace(/(\.\d*?)0+(?=$|×)/, "$1").replace(/\.(?=$|×)/, "");
+
   const minus = (text) => text.replace("-", "\u2212");
   const grouped = (n) => minus(String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ","));
   const raised = (n) => [...String(n)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
@@ -58,7 +61,7 @@ const page = (() => {
       for (let e = Math.floor(low); e <= high; e++) {
         for (const m of [1, 2, 5]) {
           const at = e + Math.log10(m);
-          if (at >= low - 1e-9 && at <= high + 1e-9) ticks.push([at, number(m * 10 ** e, 3)]);
+          if (at >= low - 1e-9 && at <= high + 1e-9) ticks.push([at, short(m * 10 ** e)]);
         }
       }
       return ticks;
@@ -68,7 +71,7 @@ const page = (() => {
     const unit = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].map((m) => m * unit).find((s) => s >= raw);
     for (let x = Math.ceil(from / step) * step; x <= to + 1e-9 * step; x += step) {
-      ticks.push([Math.log10(x), number(x, 4)]);
+      ticks.push([Math.log10(x), short(x, 4)]);
     }
     return ticks;
   }
@@ -232,7 +235,7 @@ const page = (() => {
   }
 
   return {
-    data, el, byId, finite, number, grouped, power, logTicks, logAxis, axis, theme, chart, charts, redraw, tip, tooltip, csv,
+    data, el, byId, finite, number, short, grouped, power, logTicks, logAxis, axis, theme, chart, charts, redraw, tip, tooltip, csv,
     download, table,
   };
 })();

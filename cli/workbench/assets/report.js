@@ -108,7 +108,7 @@
         tooltip: page.tooltip(theme, (p) => page.tip(
           number(p.value[0], 3) + " to " + number(p.value[1], 3), [["layers", String(p.value[2])]])),
         xAxis: page.axis(by.value, theme, { min: low, max: low + width * bins, splitLine: { show: false },
-          axisLabel: { color: theme.dim, formatter: (v) => number(v, 3), hideOverlap: true } }),
+          axisLabel: { color: theme.dim, formatter: (v) => page.short(v), hideOverlap: true } }),
         yAxis: page.axis("layers", theme, { min: 0, minInterval: 1, nameGap: 30, scale: false }),
         series: [bars(counts.map((n, k) => [low + k * width, low + (k + 1) * width, n]), (v) => fill(0.5 * (v[0] + v[1])), 0)],
       };
@@ -192,7 +192,7 @@
       }
       return {
         grid: { left: 70, right: 16, top: 40, bottom: 48 },
-        legend: { top: 0, textStyle: { color: theme.ink }, inactiveColor: theme.line },
+        legend: { top: 0, textStyle: { color: theme.ink }, inactiveColor: theme.line, icon: "roundRect", itemWidth: 16, itemHeight: 8 },
         tooltip: page.tooltip(theme, (p) => p.seriesType === "custom"
           ? page.tip("λ from " + number(10 ** p.value[0]) + " to " + number(10 ** p.value[1]), [["values", String(p.value[3])]])
           : page.tip("λ = " + number(10 ** p.value[0]), [[p.seriesName, p.seriesName === "spikes" ? "" : number(10 ** p.value[1])]])),
@@ -217,7 +217,7 @@
           grid: { left: 56, right: 12, top: 10, bottom: 40 },
           tooltip: page.tooltip(theme, (p) => page.tip("xmin = " + number(10 ** p.value[0]), [[name, number(p.value[1])]])),
           xAxis: page.logAxis("xmin", low - 0.03, high + 0.03, theme, { nameGap: 24 }),
-          yAxis: page.axis(name, theme, { nameGap: 38, max: most, axisLabel: { color: theme.dim, formatter: (v) => number(v, 3) } }),
+          yAxis: page.axis(name, theme, { nameGap: 38, max: most, splitNumber: 4, axisLabel: { color: theme.dim, formatter: (v) => page.short(v) } }),
           series: [
             {
               type: "scatter", symbolSize: 4, itemStyle: { color: theme.series[0] },
@@ -263,9 +263,8 @@
   // -------------------------------------------------------------------------------------------------- the table
 
   const has = (name) => layers.some((r) => r[name] !== null && r[name] !== undefined && r[name] !== "");
-  const main = ["layer_id", "slice_id", "name", "layer_type", "N", "M", "num_evals", "alpha", "D", "sigma", "xmin",
-    "num_pl_spikes", "log_norm", "log_spectral_norm", "stable_rank", "alpha_weighted", "num_spikes", "num_traps", "best_fit",
-    "warning"];
+  const main = ["layer_id", "slice_id", "name", "warning", "layer_type", "N", "M", "num_evals", "alpha", "D", "sigma", "xmin",
+    "num_pl_spikes", "log_norm", "log_spectral_norm", "stable_rank", "alpha_weighted", "num_spikes", "num_traps", "best_fit"];
   const words_columns = new Set(["name", "longname", "layer_type", "status", "reason", "warning", "dtype", "combines"]);
   const column = (name) => {
     const num = !words_columns.has(name) && layers.some((r) => finite(r[name]));
@@ -275,7 +274,6 @@
     } else if (name === "warning") {
       made.show = (r) => el("span", { class: r.status === "failed" ? "bad" : r.warning === "over-trained" ? "over" : "under" },
         r.status === "failed" ? "failed: " + r.reason : r.warning ?? "");
-      made.class = "wide";
       made.get = (r) => (r.status === "failed" ? "failed" : r.warning);
     } else if (!num) {
       made.show = (r) => Array.isArray(r[name]) ? r[name].join(" × ") : typeof r[name] === "object" && r[name] ? JSON.stringify(r[name]) : String(r[name] ?? "");

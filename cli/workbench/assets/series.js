@@ -60,8 +60,8 @@
         }, { trigger: "axis" }),
         xAxis: axisOfSteps(theme),
         yAxis: [
-          page.axis("mean " + metric, theme, { nameGap: 46, axisLabel: { color: theme.dim, formatter: (v) => number(v, 3) } }),
-          page.axis(beside ?? "", theme, { nameGap: 46, show: !!other, splitLine: { show: false }, axisLabel: { color: theme.dim, formatter: (v) => number(v, 3) } }),
+          page.axis("mean " + metric, theme, { nameGap: 46, axisLabel: { color: theme.dim, formatter: (v) => page.short(v) } }),
+          page.axis(beside ?? "", theme, { nameGap: 46, show: !!other, splitLine: { show: false }, axisLabel: { color: theme.dim, formatter: (v) => page.short(v) } }),
         ],
         series: [
           {
@@ -117,7 +117,7 @@
         },
         visualMap: {
           min: at(0.02), max: at(0.98) > at(0.02) ? at(0.98) : at(0.02) + 1, calculable: true, orient: "vertical", right: 4, top: "middle", precision: 3,
-          inRange: { color: viridis }, textStyle: { color: theme.ink }, formatter: (v) => number(v, 3),
+          inRange: { color: viridis }, textStyle: { color: theme.ink }, formatter: (v) => page.short(v),
         },
         series: [{ type: "heatmap", data: cells, progressive: 0, emphasis: { itemStyle: { borderColor: theme.ink, borderWidth: 1 } } }],
       };
@@ -139,7 +139,7 @@
         grid: { left: 66, right: 20, top: 14, bottom: 48 },
         tooltip: page.tooltip(theme, (ps) => page.tip(when(ps[0].dataIndex), [[metric, number(ps[0].value)]]), { trigger: "axis" }),
         xAxis: axisOfSteps(theme),
-        yAxis: page.axis(metric, theme, { nameGap: 46, axisLabel: { color: theme.dim, formatter: (v) => number(v, 3) } }),
+        yAxis: page.axis(metric, theme, { nameGap: 46, axisLabel: { color: theme.dim, formatter: (v) => page.short(v) } }),
         series: [{
           type: "line", data: values, connectNulls: true, symbolSize: 5, itemStyle: { color: theme.series[0] },
           lineStyle: { color: theme.series[0], width: 2 },

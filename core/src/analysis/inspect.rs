@@ -66,8 +66,11 @@ impl Inspection {
 
     /// The Marchenko-Pastur law of the spectrum: the row's own, or fitted now. `None` where there is nothing to fit.
     pub fn bulk(&self, options: &Options) -> Option<MpColumns> {
-        let ensemble =
-            Ensemble { n: self.row.N.unwrap_or(0), m: self.row.M.unwrap_or(0), count: self.spectrum.parts.len() };
+        let ensemble = Ensemble {
+            n: self.row.N.unwrap_or(0),
+            m: self.row.M.unwrap_or(0),
+            count: self.spectrum.parts.len(),
+        };
         self.row.mp.or_else(|| mp_columns(&self.spectrum.eigenvalues, ensemble, options))
     }
 

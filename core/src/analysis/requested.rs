@@ -5,7 +5,7 @@ use super::inspect::Made;
 use super::randomize::{randomize, traps};
 use super::{Options, Row};
 use crate::matrix::MatrixView;
-use crate::metrics::{detx, detx_by_product, VectorColumns, level_ratio, vector_measures};
+use crate::metrics::{VectorColumns, detx, detx_by_product, level_ratio, vector_measures};
 use crate::rmt::{Ensemble, count_above, fit_marchenko_pastur};
 use crate::spectrum::LayerSpectrum;
 

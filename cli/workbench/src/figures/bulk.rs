@@ -34,7 +34,9 @@ pub(super) fn random(inspection: &Inspection, kind: Kind) -> Option<Figure> {
     let drawn = pooled(inspection);
     let drawn = positive(&drawn);
     let largest = *drawn.last()?;
-    let histogram = |v: &[f64]| if log { per_decade(v) } else { Histogram::linear(v, bins(v.len())) };
+    let top = largest.max(*real.last()?);
+    // On linear axes the same bins for both.
+    let histogram = |v: &[f64]| if log { per_decade(v) } else { Histogram::within(v, 0.0, top, 100) };
     let (a, b) = (histogram(real)?, histogram(drawn)?);
     let bars = |h: &Histogram, role, sheer, label: &str| {
         let (edges, heights) = (h.edges.clone(), h.density.clone());
@@ -116,14 +118,20 @@ pub(super) fn law(inspection: &Inspection, options: &Options, kind: Kind) -> Opt
     // The density of eigenvalues of a square matrix has no upper end.
     let peak = h.peak().max(1e-9);
     let high = curve.iter().map(|c| c.1).fold(0.0, f64::max).clamp(peak, 1.6 * peak);
-    let (role, whose) = if random { (Role::Random, ", weights in random order") } else { (Role::Spectrum, "") };
+    let (role, whose) =
+        if random { (Role::Random, ", weights in random order") } else { (Role::Spectrum, "") };
     let name = if roots { "quarter circle" } else { "Marchenko-Pastur law" };
     let marks = vec![
         Mark::bars(&h, role, format!("density of {} values", rescaled.len())),
-        Mark::new(Shape::Line { points: curve, dashed: false }, Role::Fit, format!("{name}, σ = {:.3}", mp.sigma_mp)),
+        Mark::new(
+            Shape::Line { points: curve, dashed: false },
+            Role::Fit,
+            format!("{name}, σ = {:.3}", mp.sigma_mp),
+        ),
         Mark::vertical(edge, Role::Edge, true, format!("Tracy-Widom edge, {}", number(edge, 4))),
     ];
-    let x = if roots { "singular value, rescaled to mean square 1" } else { "eigenvalue λ, rescaled to mean 1" };
+    let x =
+        if roots { "singular value, rescaled to mean square 1" } else { "eigenvalue λ, rescaled to mean 1" };
     let what = if roots { "QC SSD" } else { "MP ESD" };
     Some(Figure {
         name: kind.name(),
@@ -141,10 +149,10 @@ fn numbers(mp: &MpColumns, q: f64, rescaled: &[f64], top: f64) -> String {
     let beyond = rescaled.len() - rescaled.partition_point(|v| *v <= top);
     let hidden = match beyond {
         0 => String::new(),
-        n => format!("   ({n} beyond the right border)"),
+        n => format!(" ({n} beyond the right border)"),
     };
     format!(
-        "Q = {q:.3}   σ_mp = {:.3}   R_mp = {:.3}   spikes: {}{hidden}",
+        "Q = {q:.3} · σ_mp = {:.3} · R_mp = {:.3} · spikes: {}{hidden}",
         mp.sigma_mp,
         mp.mp_softrank,
         mp.num_spikes_tw.unwrap_or(mp.num_spikes)
@@ -161,10 +169,15 @@ pub(super) fn detx(inspection: &Inspection, options: &Options) -> Option<Figure>
     let place = factor * found.val;
     let mut marks = vec![
         Mark::bars(&h, Role::Spectrum, format!("density of {} eigenvalues", rescaled.len())),
-        Mark::vertical(place, Role::Detx, false, format!("detX: λ = {}, {} above", number(place, 4), found.num)),
+        Mark::vertical(
+            place,
+            Role::Detx,
+            false,
+            format!("detX: λ = {}, {} above", number(place, 4), found.num),
+        ),
     ];
     marks.extend(LayerFit::of(inspection, options).map(|f| xmin(factor * f.xmin)));
-    let gap = found.gap.map_or_else(String::new, |g| format!("   {g} more than in the tail"));
+    let gap = found.gap.map_or_else(String::new, |g| format!(" · {g} more than in the tail"));
     Some(Figure {
         name: Kind::Detx.name(),
         title: words::title("DETX", inspection),

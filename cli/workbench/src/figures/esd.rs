@@ -89,7 +89,8 @@ impl EsdView {
         let histogram = Histogram::log(shown, bins(shown.len()))?;
         let (mut empirical, mut curve) = (Vec::new(), Vec::new());
         if let Some(fit) = fit {
-            let tail = &shown[shown.partition_point(|v| *v < fit.xmin)..shown.partition_point(|v| *v <= fit.xmax)];
+            let tail =
+                &shown[shown.partition_point(|v| *v < fit.xmin)..shown.partition_point(|v| *v <= fit.xmax)];
             let share = tail.len() as f64 / shown.len() as f64;
             let decades = (fit.xmax / fit.xmin).log10();
             let few = ((TAIL_BINS * decades) as usize).clamp(4, bins(tail.len()).max(4));
@@ -109,7 +110,7 @@ impl EsdView {
 pub fn sample_figure(name: &str, ascending: &[f64], fit: &LayerFit) -> Option<Figure> {
     let tail = ascending.len() - ascending.partition_point(|v| *v < fit.xmin);
     let numbers = words::numbers(fit.alpha, fit.d, fit.xmin, fit.sigma);
-    let subtitle = format!("{numbers}   {tail} of {} values in the tail", ascending.len());
+    let subtitle = format!("{numbers} · {tail} of {} values in the tail", ascending.len());
     esd_figure(words::clean(name), subtitle, "value", ascending, Some(fit), None)
 }
 
@@ -156,9 +157,10 @@ pub(super) fn xmin(x: f64) -> Mark {
 /// The edge of the bulk, and the eigenvalues that stand out of it.
 fn bulk_marks(ascending: &[f64], bulk: f64, beyond: f64) -> Vec<Mark> {
     let spikes = &ascending[ascending.partition_point(|v| *v <= beyond)..];
-    let mut marks = vec![Mark::vertical(bulk, Role::Edge, false, format!("bulk edge λ₊ = {}", number(bulk, 4)))];
+    let mut marks = vec![Mark::vertical(bulk, Role::Edge, false, format!("bulk edge = {}", number(bulk, 4)))];
     if !spikes.is_empty() {
-        let label = format!("{} {} above the bulk", spikes.len(), if spikes.len() == 1 { "spike" } else { "spikes" });
+        let label =
+            format!("{} {} above the bulk", spikes.len(), if spikes.len() == 1 { "spike" } else { "spikes" });
         marks.push(Mark::new(Shape::Rug { at: spikes.to_vec() }, Role::Spike, label));
     }
     marks
@@ -174,7 +176,14 @@ pub(super) fn log_log(inspection: &Inspection, options: &Options) -> Option<Figu
     let fit = LayerFit::of(inspection, options);
     let title = words::title("Log-Log ESD", inspection);
     let values = &inspection.spectrum.eigenvalues;
-    esd_figure(title, words::fit(&inspection.row), EIGENVALUE, values, fit.as_ref(), edge(inspection, options))
+    esd_figure(
+        title,
+        words::fit(&inspection.row),
+        EIGENVALUE,
+        values,
+        fit.as_ref(),
+        edge(inspection, options),
+    )
 }
 
 /// On linear axes.

@@ -25,7 +25,12 @@ pub(super) fn gaps(inspection: &Inspection, options: &Options, kind: Kind) -> Op
     let ratio = inspection.row.level_ratio.filter(|_| !random);
     let subtitle = ratio.map_or_else(
         || format!("{} gaps", points.len()),
-        |r| format!("{} gaps   mean ratio of neighbours {r:.3} (random matrices 0.531, independent values 0.386)", points.len()),
+        |r| {
+            format!(
+                "{} gaps · mean ratio of neighbours {r:.3} (random matrices 0.531, independent values 0.386)",
+                points.len()
+            )
+        },
     );
     let panel = if matches!(kind, Kind::LevelStats | Kind::RandLevelStats) {
         let mut sizes: Vec<f64> = points.iter().map(|p| p.1).collect();
@@ -38,20 +43,26 @@ pub(super) fn gaps(inspection: &Inspection, options: &Options, kind: Kind) -> Op
         }
     } else {
         let place = if random {
-            let edge = inspection.row.random.as_ref().and_then(|r| r.mp).map(|mp| mp.bulk_max).filter(|b| *b > 0.0);
+            let edge =
+                inspection.row.random.as_ref().and_then(|r| r.mp).map(|mp| mp.bulk_max).filter(|b| *b > 0.0);
             edge.map(|e| (e, Role::Edge, "edge of the bulk"))
         } else {
             LayerFit::of(inspection, options).map(|f| (f.xmin, Role::Xmin, "xmin"))
         };
         let x = Axis::linear("index of the eigenvalue, ascending", [0.0, values.len() as f64], false);
         let y = Axis::log("gap to the next eigenvalue ΔE", points.iter().map(|p| p.1));
-        let mut marks = vec![Mark::new(Shape::Dots { points, radius: 2 }, role, "gap")];
+        let mut marks = vec![Mark::new(
+            Shape::Dots { points, radius: 2 },
+            if random { role } else { Role::Point },
+            "gap",
+        )];
         marks.extend(place.map(|(value, role, label)| {
             Mark::vertical(values.partition_point(|v| *v < value) as f64, role, true, label)
         }));
         Panel { x, y, marks }
     };
-    let what = if matches!(kind, Kind::LevelStats | Kind::RandLevelStats) { "Level statistics" } else { "Delta Es" };
+    let what =
+        if matches!(kind, Kind::LevelStats | Kind::RandLevelStats) { "Level statistics" } else { "Delta Es" };
     Some(Figure {
         name: kind.name(),
         title: format!("{}{whose}", words::title(what, inspection)),

@@ -28,7 +28,8 @@ impl Histogram {
 
     /// Bins of equal width from `low` to `high`; the density is that of all values, those outside too. `None` where there is none inside.
     pub fn within(ascending: &[f64], low: f64, high: f64, bins: usize) -> Option<Self> {
-        let inside = &ascending[ascending.partition_point(|v| *v < low)..ascending.partition_point(|v| *v <= high)];
+        let inside =
+            &ascending[ascending.partition_point(|v| *v < low)..ascending.partition_point(|v| *v <= high)];
         if inside.is_empty() || high <= low {
             return None;
         }
@@ -43,7 +44,13 @@ impl Histogram {
         let bins = edges.len() - 1;
         // The last bin holds its upper edge.
         let below = |k: usize| {
-            if k == bins { ascending.len() } else if k == 0 { 0 } else { ascending.partition_point(|v| *v < edges[k]) }
+            if k == bins {
+                ascending.len()
+            } else if k == 0 {
+                0
+            } else {
+                ascending.partition_point(|v| *v < edges[k])
+            }
         };
         let counts: Vec<usize> = (0..bins).map(|k| below(k + 1).saturating_sub(below(k))).collect();
         let total = ascending.len() as f64;
@@ -83,8 +90,12 @@ mod tests {
         let values: Vec<f64> = (1..=1000).map(|k| (f64::from(k) / 100.0).powi(3)).collect();
         for histogram in [Histogram::linear(&values, 37).unwrap(), Histogram::log(&values, 37).unwrap()] {
             assert_eq!(histogram.counts.iter().sum::<usize>(), 1000);
-            let mass: f64 =
-                histogram.density.iter().zip(histogram.edges.windows(2)).map(|(d, e)| d * (e[1] - e[0])).sum();
+            let mass: f64 = histogram
+                .density
+                .iter()
+                .zip(histogram.edges.windows(2))
+                .map(|(d, e)| d * (e[1] - e[0]))
+                .sum();
             assert!((mass - 1.0).abs() < 1e-12, "{mass}");
         }
         assert_eq!(Histogram::log(&[2.0, 2.0], 5), None);

@@ -16,9 +16,12 @@ pub struct Axis {
 impl Axis {
     /// A linear axis over these values with a little room, or from zero.
     pub fn linear(label: &str, values: impl IntoIterator<Item = f64>, from_zero: bool) -> Self {
-        let (mut low, mut high) = ends(values.into_iter().filter(|v| v.is_finite()), (0.0, 1.0));
-        let room = if high > low { 0.04 * (high - low) } else { 0.5 * high.abs().max(1.0) };
-        (low, high) = if from_zero { (low.min(0.0), high + room) } else { (low - room, high + room) };
+        let (mut low, high) = ends(values.into_iter().filter(|v| v.is_finite()), (0.0, 1.0));
+        if from_zero {
+            low = low.min(0.0);
+        }
+        let room = if high > low { 0.05 * (high - low) } else { 0.5 * high.abs().max(1.0) };
+        let (low, high) = (if from_zero { low } else { low - room }, high + room);
         Axis { label: label.to_owned(), log: false, low, high }
     }
 
@@ -103,7 +106,11 @@ fn linear(low: f64, high: f64, most: usize, place: impl Fn(f64) -> f64) -> Ticks
     // As many digits behind the point as the step has.
     let behind = (-step.log10().floor()).max(0.0) as usize;
     let label = |v: f64| {
-        if high.abs().max(low.abs()) >= 1e6 || behind > 5 { number(v, 4) } else { minus(&format!("{v:.behind$}")) }
+        if high.abs().max(low.abs()) >= 1e6 || behind > 5 {
+            number(v, 4)
+        } else {
+            minus(&format!("{v:.behind$}"))
+        }
     };
     let major = (first..=last).map(|k| k as f64 * step).map(|v| (place(v), label(v))).collect();
     Ticks { major, minor: Vec::new() }

@@ -45,7 +45,7 @@ fn figure(
     let of = if kind == Kind::Esd4 { "D" } else { "α" };
     let mut marks = vec![Mark::new(
         Shape::Dots { points, radius: 2 },
-        Role::Spectrum,
+        Role::Point,
         format!("{of} of the tail that begins at xmin"),
     )];
     if let (Some(fit), Some(chosen)) = (fit, chosen) {

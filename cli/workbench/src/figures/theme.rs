@@ -15,6 +15,8 @@ pub enum Theme {
 pub enum Role {
     /// The spectrum.
     Spectrum,
+    /// Single points.
+    Point,
     /// The fitted law.
     Fit,
     /// The empirical density of the tail.
@@ -70,6 +72,7 @@ impl Theme {
     pub fn of(self, role: Role) -> Rgb {
         match role {
             Role::Spectrum | Role::Bulk => self.pick((127, 192, 234), (61, 134, 184)),
+            Role::Point => self.pick((0, 114, 178), (86, 180, 233)),
             Role::Fit => self.pick((213, 94, 0), (255, 133, 82)),
             Role::Empirical => self.pick((138, 61, 0), (255, 199, 173)),
             Role::Xmin => self.pick((26, 29, 33), (232, 234, 237)),

@@ -24,16 +24,24 @@ pub(super) fn metrics(inspection: &Inspection, options: &Options) -> Option<Figu
     let vectors = sorted(inspection)?;
     let fit = LayerFit::of(inspection, options);
     let panel = |label: &str, value: &dyn Fn(&VectorMeasures) -> f64, log: bool| {
-        let points: Vec<(f64, f64)> =
-            vectors.iter().enumerate().map(|(k, v)| (k as f64, value(v))).filter(|p| !log || p.1 > 0.0).collect();
+        let points: Vec<(f64, f64)> = vectors
+            .iter()
+            .enumerate()
+            .map(|(k, v)| (k as f64, value(v)))
+            .filter(|p| !log || p.1 > 0.0)
+            .collect();
         let values = points.iter().map(|p| p.1);
         let y = if log { Axis::log(label, values) } else { Axis::linear(label, values, false) };
-        let mut marks = vec![Mark::new(Shape::Dots { points, radius: 2 }, Role::Spectrum, "eigenvector")];
+        let mut marks = vec![Mark::new(Shape::Dots { points, radius: 2 }, Role::Point, "eigenvector")];
         marks.extend(fit.map(|f| {
             let index = vectors.partition_point(|v| v.eigenvalue < f.xmin * (1.0 - 1e-9));
             Mark::vertical(index as f64, Role::Xmin, true, "xmin")
         }));
-        Panel { x: Axis::linear("index of the eigenvalue, ascending", [0.0, vectors.len() as f64], false), y, marks }
+        Panel {
+            x: Axis::linear("index of the eigenvalue, ascending", [0.0, vectors.len() as f64], false),
+            y,
+            marks,
+        }
     };
     let mut panels: Vec<Panel> = MEASURES.iter().map(|(label, value)| panel(label, value, false)).collect();
     panels.push(panel("eigenvalue λ", &|v| v.eigenvalue, true));
@@ -56,7 +64,8 @@ pub(super) fn histograms(inspection: &Inspection, options: &Options) -> Option<F
             values.sort_by(f64::total_cmp);
             Histogram::linear(&values, bins(values.len()).min(40))
         };
-        let sides = [(of(bulk), Role::Bulk, "bulk, below xmin"), (of(tail), Role::Tail, "tail, from xmin on")];
+        let sides =
+            [(of(bulk), Role::Bulk, "bulk, below xmin"), (of(tail), Role::Tail, "tail, from xmin on")];
         let found: Vec<(Histogram, Role, &str)> =
             sides.into_iter().filter_map(|(h, role, label)| Some((h?, role, label))).collect();
         let ends = found.iter().flat_map(|(h, ..)| [h.edges[0], h.edges[h.edges.len() - 1]]);

@@ -27,7 +27,7 @@ pub(super) fn fit(row: &Row) -> String {
         (Status::Success, Some(alpha), Some(xmin)) => {
             let mut words = numbers(alpha, row.D, xmin, row.sigma);
             if let (Some(tail), Some(all)) = (row.num_pl_spikes, row.num_evals) {
-                words += &format!("   {tail} of {all} eigenvalues in the tail");
+                words += &format!(" · {tail} of {all} eigenvalues in the tail");
             }
             words
         }
@@ -38,11 +38,11 @@ pub(super) fn fit(row: &Row) -> String {
 pub(super) fn numbers(alpha: f64, d: Option<f64>, xmin: f64, sigma: Option<f64>) -> String {
     let mut words = format!("α = {alpha:.3}");
     if let Some(d) = d {
-        words += &format!("   D = {d:.3}");
+        words += &format!(" · D = {d:.3}");
     }
-    words += &format!("   xmin = {}", number(xmin, 4));
+    words += &format!(" · xmin = {}", number(xmin, 4));
     if let Some(sigma) = sigma {
-        words += &format!("   σ = {sigma:.3}");
+        words += &format!(" · σ = {sigma:.3}");
     }
     words
 }

@@ -101,7 +101,9 @@ fn view(inspection: &Inspection, options: &Options) -> Option<Value> {
     let esd = EsdView::new(values, fit.as_ref())?;
     let curve: Vec<(f64, f64)> = match fit {
         // A power law is straight.
-        Some(f) if f.lambda.is_none() => esd.curve.first().into_iter().chain(esd.curve.last()).copied().collect(),
+        Some(f) if f.lambda.is_none() => {
+            esd.curve.first().into_iter().chain(esd.curve.last()).copied().collect()
+        }
         _ => esd.curve.iter().step_by((esd.curve.len() / CURVE).max(1)).copied().collect(),
     };
     let scan: Vec<[Value; 3]> = inspection
@@ -113,7 +115,8 @@ fn view(inspection: &Inspection, options: &Options) -> Option<Value> {
     let beyond = bulk.map(|mp| mp.tw_edge.unwrap_or(mp.bulk_max));
     let spikes = beyond.map_or(&[][..], |edge| &values[values.partition_point(|v| *v <= edge)..]);
     let random = {
-        let mut all: Vec<f64> = inspection.random.iter().flat_map(|s| s.eigenvalues.iter().copied()).collect();
+        let mut all: Vec<f64> =
+            inspection.random.iter().flat_map(|s| s.eigenvalues.iter().copied()).collect();
         all.sort_by(f64::total_cmp);
         let low = esd.histogram.edges[0];
         let shown = &all[all.partition_point(|v| *v < low)..];

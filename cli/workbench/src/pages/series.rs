@@ -17,7 +17,9 @@ const SCRIPT: &str = include_str!("../../assets/series.js");
 #[non_exhaustive]
 pub enum SeriesError {
     /// Neither format.
-    #[error("expected a monitor's history, JSON with 'commits' and 'layers' or CSV that begins with step,epoch,name,role: {0}")]
+    #[error(
+        "expected a monitor's history, JSON with 'commits' and 'layers' or CSV that begins with step,epoch,name,role: {0}"
+    )]
     Format(String),
     /// Nothing in it.
     #[error("the history has no commits")]
@@ -108,7 +110,11 @@ pub fn series(name: &str, text: &str) -> Result<String, SeriesError> {
 fn compact(layer: &Layer) -> Value {
     let of = |metric: &str| -> Vec<Value> {
         let digits = |v: f64| format!("{v:.5e}").parse::<f64>().map_or(Value::Null, |v| json!(v));
-        layer.points.iter().map(|p| p.values.get(metric).copied().flatten().map_or(Value::Null, digits)).collect()
+        layer
+            .points
+            .iter()
+            .map(|p| p.values.get(metric).copied().flatten().map_or(Value::Null, digits))
+            .collect()
     };
     let values: serde_json::Map<String, Value> =
         METRICS.iter().map(|m| ((*m).to_owned(), Value::Array(of(m)))).collect();
@@ -134,11 +140,15 @@ fn from_csv(text: &str) -> Result<Run, SeriesError> {
         let cell = |k: usize| record.get(k).unwrap_or("");
         let number = |k: usize| cell(k).parse::<f64>().ok();
         let line = record.position().map_or(0, csv::Position::line);
-        let at = cell(step).parse().map_err(|_| wrong(format!("line {line}: '{}' is no step", cell(step))))?;
+        let at =
+            cell(step).parse().map_err(|_| wrong(format!("line {line}: '{}' is no step", cell(step))))?;
         let values: BTreeMap<String, Option<f64>> =
             METRICS.iter().filter_map(|m| Some(((*m).to_owned(), number(place(m)?)))).collect();
         if cell(name).is_empty() && cell(role).is_empty() {
-            let own = names.iter().enumerate().filter_map(|(k, n)| Some((n.strip_prefix("own:")?.to_owned(), number(k))));
+            let own = names
+                .iter()
+                .enumerate()
+                .filter_map(|(k, n)| Some((n.strip_prefix("own:")?.to_owned(), number(k))));
             let flags = place("flags").map_or("", cell);
             run.commits.push(Commit {
                 step: at,
