@@ -209,12 +209,19 @@ const page = (() => {
       });
     }
 
-    function draw() {
+    function headings() {
       head.replaceChildren(...state.columns.map((c) => {
-        const way = state.key === c.key ? (state.down ? "descending" : "ascending") : "none";
         const button = el("button", { type: "button", title: c.title, onclick: () => sort(c.key) }, c.label ?? c.key);
-        return el("th", { scope: "col", class: c.num && "num", "aria-sort": way, "data-key": c.key }, button);
+        return el("th", { scope: "col", class: c.num && "num", "data-key": c.key }, button);
       }));
+    }
+
+    // Headings stay the elements they are: the one that was pressed keeps the focus.
+    function draw() {
+      for (const heading of head.children) {
+        const way = state.down ? "descending" : "ascending";
+        heading.setAttribute("aria-sort", heading.dataset.key === state.key ? way : "none");
+      }
       body.replaceChildren(...sorted().map((row) => {
         const cells = state.columns.map((c) => {
           const shown = c.show ? c.show(row) : c.num ? number(value(c, row)) : value(c, row) ?? "";
@@ -225,11 +232,12 @@ const page = (() => {
       said.textContent = typeof caption === "function" ? caption(state.rows) : caption ?? "";
     }
 
+    headings();
     draw();
     return {
       draw,
       rows(next) { state.rows = next; draw(); },
-      columns(next) { state.columns = next; draw(); },
+      columns(next) { state.columns = next; headings(); draw(); },
       sorted,
     };
   }

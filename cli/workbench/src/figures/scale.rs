@@ -102,7 +102,8 @@ fn linear(low: f64, high: f64, most: usize, place: impl Fn(f64) -> f64) -> Ticks
     }
     let unit = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * unit).into_iter().find(|s| *s >= raw).unwrap_or(raw);
-    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+    // Rounding must not lose a tick at an end.
+    let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
     // As many digits behind the point as the step has.
     let behind = (-step.log10().floor()).max(0.0) as usize;
     let label = |v: f64| {
