@@ -178,13 +178,13 @@ async def a_run_is_a_map_of_layer_by_step_with_its_alarms(browser, pages):
     alarms = await browser.js("[...document.querySelectorAll('#alarms tbody tr')].map(r => [...r.cells].map(c => c.innerText))")
     assert [a[2] for a in alarms] == ["snapshot", "warn", "stop"], alarms
     assert alarms[2][0] == "4,000" and "NON_FINITE" in alarms[2][3], alarms
-    await browser.until("""(() => {
-        const canvas = document.querySelector('#map canvas');
+    # Colours of the map, on whichever of its layers they are.
+    await browser.until("""[...document.querySelectorAll('#map canvas')].some((canvas) => {
         const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
         const seen = new Set();
-        for (let k = 0; k < pixels.length; k += 4) if (pixels[k + 3] > 250) seen.add(pixels[k] << 16 | pixels[k + 1] << 8 | pixels[k + 2]);
-        return seen.size > 40;
-    })()""")
+        for (let k = 0; k < pixels.length; k += 4) seen.add(pixels.slice(k, k + 4).join());
+        return seen.size > 40 && pixels.filter((v, k) => k % 4 === 3 && v > 250).length > 100000;
+    })""")
     # One mark for each alarm on the timeline.
     shown = await browser.js("""page.charts[0].instance.getOption().series.filter(s => s.type === 'scatter')
         .map(s => [s.name, s.data.filter(v => v !== null).length])""")
