@@ -130,12 +130,12 @@ fn legend<'a>(area: &Area<'_>, figure: &'a Figure) -> Outcome<Vec<Entry<'a>>> {
             continue;
         }
         let style = font(13.0, (0, 0, 0), FontStyle::Normal);
-        let width = 34 + area.estimate_text_size(&mark.label, &style)?.0 as i32 / FINE;
+        let width = 28 + area.estimate_text_size(&mark.label, &style)?.0 as i32 / FINE;
         if left + width > WIDTH - MARGIN && left > MARGIN {
             (left, line) = (MARGIN, line + 1);
         }
         entries.push(Entry { mark, left, line });
-        left += width + 18;
+        left += width + 16;
     }
     Ok(entries)
 }
@@ -147,20 +147,20 @@ impl Entry<'_> {
         match &self.mark.shape {
             Shape::Bars { sheer, .. } => {
                 let fill = ink.mix(if *sheer { SHEER } else { 1.0 }).filled();
-                root.draw(&Rectangle::new([at(x, y + 1), at(x + 26, y + 13)], fill))?;
+                root.draw(&Rectangle::new([at(x, y + 1), at(x + 22, y + 13)], fill))?;
             }
             Shape::Line { dashed, .. } => {
-                line(root, [at(x, y + 7), at(x + 26, y + 7)], ink.stroke_width(stroke(2.5)), *dashed)?;
+                line(root, [at(x, y + 7), at(x + 22, y + 7)], ink.stroke_width(stroke(2.5)), *dashed)?;
             }
             Shape::Vertical { dashed, .. } => {
-                line(root, [at(x + 13, y - 2), at(x + 13, y + 15)], ink.stroke_width(stroke(1.8)), *dashed)?;
+                line(root, [at(x + 11, y - 2), at(x + 11, y + 15)], ink.stroke_width(stroke(1.8)), *dashed)?;
             }
             Shape::Dots { radius, .. } => {
-                root.draw(&Circle::new(at(x + 13, y + 7), (*radius as i32).max(3) * FINE, ink.filled()))?;
+                root.draw(&Circle::new(at(x + 11, y + 7), (*radius as i32).max(3) * FINE, ink.filled()))?;
             }
-            Shape::Rug { .. } => root.draw(&triangle(at(x + 13, y + 2), ink))?,
+            Shape::Rug { .. } => root.draw(&triangle(at(x + 11, y + 2), ink))?,
         }
-        root.draw_text(&self.mark.label, &font(13.0, theme.ink(), FontStyle::Normal), at(x + 34, y))?;
+        root.draw_text(&self.mark.label, &font(13.0, theme.ink(), FontStyle::Normal), at(x + 28, y))?;
         Ok(())
     }
 }
