@@ -121,8 +121,13 @@ release() {
 }
 
 pages() {
+    if [[ $fast == 1 ]] && ! { has chromium && "$python" -c 'import websockets' 2>/dev/null; }; then
+        say "left out: FAST=1; pages in a browser"
+        return
+    fi
     has chromium || install "Chromium, to open pages in" chromium
-    "$python" -m pip install --quiet --disable-pip-version-check websockets==15.0.1
+    "$python" -c 'import websockets' 2>/dev/null ||
+        "$python" -m pip install --quiet --disable-pip-version-check websockets==15.0.1
     cargo build --locked --release
     "$python" tests/pages/test_pages.py target/release/eigenscope
 }

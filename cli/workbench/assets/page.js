@@ -105,7 +105,7 @@ const page = (() => {
   function theme() {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue("--" + name).trim();
-    const dark = matchMedia("(prefers-color-scheme: dark)").matches && !matchMedia("print").matches;
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches && !printing();
     const series = dark
       ? ["#56b4e9", "#e69f00", "#2fc49a", "#f0e442", "#5b9bd5", "#ff8552", "#e39ccb", "#b8bec6"]
       : ["#0072b2", "#c98500", "#007a5a", "#8c7f00", "#56b4e9", "#d55e00", "#a8558a", "#5a616a"];
@@ -140,8 +140,13 @@ const page = (() => {
   const redraw = () => charts.forEach((c) => { c.instance.resize(); c.draw(); });
   addEventListener("resize", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  addEventListener("beforeprint", redraw);
-  addEventListener("afterprint", redraw);
+  const printing = () => document.documentElement.classList.contains("printing");
+  for (const [event, on] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => {
+      document.documentElement.classList.toggle("printing", on);
+      redraw();
+    });
+  }
 
   /** What a tooltip shows, as an element: a heading and lines of name and value. */
   function tip(heading, lines) {

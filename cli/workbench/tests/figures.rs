@@ -32,7 +32,7 @@ fn model() -> OpenModel {
     MemoryModel::new()
         .with("heavy.weight", Tensor::from_f64(vec![120, 120], &heavy).unwrap())
         .with("spiked.weight", Tensor::from_f64(vec![160, 80], &spiked).unwrap())
-        .with(&format!("{EVIL}.weight"), Tensor::from_f64(vec![20, 20], &heavy[..400]).unwrap())
+        .with(format!("{EVIL}.weight"), Tensor::from_f64(vec![20, 20], &heavy[..400]).unwrap())
         .open("memory")
 }
 
@@ -96,12 +96,12 @@ fn the_esd_has_its_fit_xmin_edge_and_spikes_where_the_axes_put_them() {
     assert_eq!(row.mp.unwrap().num_spikes_tw, Some(1));
     assert!(texts.contains(&"1 spike above the bulk"), "{texts:?}");
     let lambda = spiked.spectrum.lambda_max();
-    let rug = document.descendants().filter(|n| n.has_tag_name("polygon")).last().unwrap();
+    let rug = document.descendants().rfind(|n| n.has_tag_name("polygon")).unwrap();
     let tip: f64 = rug.attribute("points").unwrap().split([',', ' ']).next().unwrap().parse().unwrap();
     assert!((tip - place(&document, lambda)).abs() < 3.0, "{tip} {}", place(&document, lambda));
     // The edge of the bulk: the green line from top to bottom.
     let edge = place(&document, row.mp.unwrap().bulk_max);
-    let green = document.descendants().filter(|n| n.attribute("stroke") == Some("#007A5A")).last().unwrap();
+    let green = document.descendants().rfind(|n| n.attribute("stroke") == Some("#007A5A")).unwrap();
     let at: f64 = green.attribute("points").unwrap().split([',', ' ']).next().unwrap().parse().unwrap();
     assert!((at - edge).abs() < 3.0, "{at} {edge}");
     // A bar for each bin that holds something, and the three of the legend and the ground.
@@ -215,7 +215,7 @@ fn a_long_name_keeps_both_ends_and_stays_within_the_figure() {
         LayerFit { alpha: 2.5, xmin: 1.0, xmax: 9.0, d: None, sigma: None, lambda: None, bounded: false };
     let values: Vec<f64> = (0..90).map(|k| 0.5 + f64::from(k) * 0.1).collect();
     let name = format!("begin{}end", "x".repeat(400));
-    let svg = sample_figure(&name, &values, &fit).unwrap().svg(Theme::Light).unwrap();
+    let svg = sample_figure(&name, &values, &fit, None).unwrap().svg(Theme::Light).unwrap();
     let title = Document::parse(&svg)
         .unwrap()
         .descendants()
@@ -229,6 +229,6 @@ fn a_long_name_keeps_both_ends_and_stays_within_the_figure() {
 fn what_cannot_be_drawn_is_none() {
     let fit =
         LayerFit { alpha: 2.5, xmin: 1.0, xmax: 1.0, d: None, sigma: None, lambda: None, bounded: false };
-    assert!(sample_figure("x", &[1.0; 20], &fit).is_none());
-    assert!(sample_figure("x", &[], &fit).is_none());
+    assert!(sample_figure("x", &[1.0; 20], &fit, None).is_none());
+    assert!(sample_figure("x", &[], &fit, None).is_none());
 }

@@ -16,7 +16,7 @@ fn page(layers: usize, side: usize, options: &Options) -> (Report, String) {
     for k in 0..layers {
         let values: Vec<f64> = (0..side * side).map(|_| rng.normal()).collect();
         model =
-            model.with(&format!("{EVIL}.{k}.weight"), Tensor::from_f64(vec![side, side], &values).unwrap());
+            model.with(format!("{EVIL}.{k}.weight"), Tensor::from_f64(vec![side, side], &values).unwrap());
     }
     let model = model.with("norm.weight", Tensor::from_f64(vec![9], &[1.0; 9]).unwrap()).open(EVIL);
     let (engine, spectra) = (Engine::new(EngineOptions::threads(2)).unwrap(), Spectra::new(options));

@@ -96,22 +96,43 @@ impl EsdView {
             let few = ((TAIL_BINS * decades) as usize).clamp(4, bins(tail.len()).max(4));
             empirical = Histogram::log(tail, few).map(|h| h.points()).unwrap_or_default();
             empirical.iter_mut().for_each(|(_, density)| *density *= share);
-            let point = |k: usize| {
-                let x = fit.xmin * (fit.xmax / fit.xmin).powf(k as f64 / (CURVE - 1) as f64);
-                (x, share * fit.density(x))
-            };
-            curve = (0..CURVE).map(point).collect();
+            curve = self::curve(fit).map(|x| (x, share * fit.density(x))).collect();
         }
         Some(EsdView { shown: shown.len(), histogram, empirical, curve })
     }
 }
 
-/// Any positive numbers, ascending, and the law fitted to their tail.
-pub fn sample_figure(name: &str, ascending: &[f64], fit: &LayerFit) -> Option<Figure> {
+/// A law that the tail follows better, and its density there.
+pub type Rival<'a> = (&'a str, &'a dyn Fn(f64) -> f64);
+
+/// Any positive numbers, ascending, the power law fitted to their tail, and a rival where there is a better one.
+pub fn sample_figure(
+    name: &str,
+    ascending: &[f64],
+    fit: &LayerFit,
+    rival: Option<Rival<'_>>,
+) -> Option<Figure> {
     let tail = ascending.len() - ascending.partition_point(|v| *v < fit.xmin);
     let numbers = words::numbers(fit.alpha, fit.d, fit.xmin, fit.sigma);
     let subtitle = format!("{numbers} · {tail} of {} values in the tail", ascending.len());
-    esd_figure(words::clean(name), subtitle, "value", ascending, Some(fit), None)
+    let mut figure = esd_figure(words::clean(name), subtitle, "value", ascending, Some(fit), None)?;
+    if let (Some((name, density)), Some(panel)) = (rival, figure.panels.first_mut()) {
+        // The share of the tail, as in the law's own curve.
+        let share = tail as f64 / shown(ascending, Some(fit)).len() as f64;
+        let points = curve(fit).map(|x| (x, share * density(x))).collect();
+        panel.marks.push(Mark::new(
+            Shape::Line { points, dashed: false },
+            Role::Random,
+            format!("best fit: {name}"),
+        ));
+    }
+    Some(figure)
+}
+
+/// Places of a curve, from xmin to xmax.
+fn curve(fit: &LayerFit) -> impl Iterator<Item = f64> {
+    let (xmin, ratio) = (fit.xmin, fit.xmax / fit.xmin);
+    (0..CURVE).map(move |k| xmin * ratio.powf(k as f64 / (CURVE - 1) as f64))
 }
 
 fn shown<'a>(ascending: &'a [f64], fit: Option<&LayerFit>) -> &'a [f64] {

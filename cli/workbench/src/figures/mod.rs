@@ -14,7 +14,7 @@ mod theme;
 mod vectors;
 mod words;
 
-pub use esd::{EsdView, LayerFit, sample_figure};
+pub use esd::{EsdView, LayerFit, Rival, sample_figure};
 pub use figure::{Figure, Mark, Panel, Shape};
 pub use histogram::{Histogram, bins};
 pub use kind::{Kind, UnknownKind, figures, stem};
