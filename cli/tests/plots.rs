@@ -164,7 +164,7 @@ fn a_history_becomes_a_page_and_a_broken_one_is_refused() {
     let csv =
         "step,epoch,name,role,segment,alpha,verdict,flags\n10,1,,,,3.5,warn,TRAPS\n10,1,fc1,weight,0,3.5,,\n";
     std::fs::write(beside(&folder, "h.csv"), csv).unwrap();
-    std::fs::write(beside(&folder, "broken.csv"), &csv[..70]).unwrap();
+    std::fs::write(beside(&folder, "broken.csv"), &csv[..60]).unwrap();
     let ran = run(folder.path(), &["report", "h.csv", "-o", "h.html"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let html = std::fs::read_to_string(beside(&folder, "h.html")).unwrap();
