@@ -108,7 +108,7 @@
         tooltip: page.tooltip(theme, (p) => page.tip(
           number(p.value[0], 3) + " to " + number(p.value[1], 3), [["layers", String(p.value[2])]])),
         xAxis: page.axis(by.value, theme, { min: low, max: low + width * bins, splitLine: { show: false },
-          axisLabel: { color: theme.dim, formatter: (v) => page.short(v), hideOverlap: true } }),
+          axisLabel: { color: theme.dim, formatter: (v) => page.short(v), hideOverlap: true, showMinLabel: false, showMaxLabel: false } }),
         yAxis: page.axis("layers", theme, { min: 0, minInterval: 1, nameGap: 30, scale: false }),
         series: [bars(counts.map((n, k) => [low + k * width, low + (k + 1) * width, n]), (v) => fill(0.5 * (v[0] + v[1])), 0)],
       };
@@ -161,7 +161,8 @@
       const filled = all.filter((b) => b[3]).map((b) => b[2]);
       const ends = view.fit.length ? [log(view.fit.at(-1)[1])] : [];
       const low = Math.min(...filled, ...ends.map((e) => Math.max(e, Math.min(...filled) - 2))) - 0.2;
-      const high = Math.max(...filled) + 0.2;
+      const drawn = view.random ? densities(view.random).filter((b) => b[3]).map((b) => b[2]) : [];
+      const high = Math.max(...filled, ...drawn) + 0.2;
       const room = 0.02 * (log(view.esd.high) - log(view.esd.low));
       const at = (points) => points.map(([x, y]) => [log(x), log(y)]);
       const line = (x, name, tint, type) => ({
@@ -217,7 +218,8 @@
           grid: { left: 56, right: 12, top: 10, bottom: 40 },
           tooltip: page.tooltip(theme, (p) => page.tip("xmin = " + number(10 ** p.value[0]), [[name, number(p.value[1])]])),
           xAxis: page.logAxis("xmin", low - 0.03, high + 0.03, theme, { nameGap: 24 }),
-          yAxis: page.axis(name, theme, { nameGap: 38, max: most, splitNumber: 4, axisLabel: { color: theme.dim, formatter: (v) => page.short(v) } }),
+          yAxis: page.axis(name, theme, { nameGap: 38, max: most, splitNumber: 4,
+            axisLabel: { color: theme.dim, formatter: (v) => page.short(v), showMaxLabel: false } }),
           series: [
             {
               type: "scatter", symbolSize: 4, itemStyle: { color: theme.series[0] },

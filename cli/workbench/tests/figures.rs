@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use eigenscope::analysis::{Engine, EngineOptions, Inspection, Inspector, Options, Quiet};
+use eigenscope::analysis::{Engine, EngineOptions, Inspection, Inspector, Options, Quiet, Status, Xmax};
 use eigenscope::source::{MemoryModel, OpenModel};
 use eigenscope::spectrum::Rng;
 use eigenscope::tensor::Tensor;
@@ -223,6 +223,36 @@ fn a_long_name_keeps_both_ends_and_stays_within_the_figure() {
         .find_map(|n| Some(n.text()?.trim().to_owned()).filter(|t| t.starts_with("begin")))
         .unwrap();
     assert!(title.ends_with("end") && title.contains('…') && title.len() < 200, "{title}");
+}
+
+#[test]
+fn a_failed_fit_leaves_the_spectrum_to_be_drawn() {
+    // More values to leave out than half of them.
+    let options = Options { xmax: Xmax::Drop(70), deltas: true, ..Options::default() };
+    let all = inspected(&options);
+    let drawn = figures(&all[0], &options);
+    assert_eq!(all[0].row.status, Status::Failed);
+    let names: Vec<&str> = drawn.iter().map(|f| f.name).collect();
+    assert_eq!(names, ["esd", "esd2", "esd3", "deltaEs", "level-stats"]);
+    assert!(drawn[0].subtitle.starts_with("no power law: power-law fit: xmax removes 70 of 120"));
+    assert!(drawn.iter().all(|f| f.svg(Theme::Light).is_ok()));
+}
+
+#[test]
+fn equal_eigenvalues_have_no_gap_to_draw_and_stop_nothing() {
+    let cells = |i: usize| if i % 31 == 0 { if i / 31 < 20 { 1.0 } else { 2.0 } } else { 0.0 };
+    let weights: Vec<f64> = (0..900).map(cells).collect();
+    let model =
+        MemoryModel::new().with("a.weight", Tensor::from_f64(vec![30, 30], &weights).unwrap()).open("x");
+    let options = everything();
+    let (engine, kept) = (Engine::new(EngineOptions::threads(1)).unwrap(), Kept::default());
+    engine.inspect(&model, &options, &Quiet, &kept).unwrap();
+    for inspection in kept.0.into_inner().unwrap() {
+        for figure in figures(&inspection, &options) {
+            let svg = figure.svg(Theme::Light).unwrap();
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{}", figure.name);
+        }
+    }
 }
 
 #[test]

@@ -80,3 +80,76 @@ impl Inspection {
         Some((n.max(m), n.min(m)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::analysis::{Engine, EngineOptions, Quiet};
+    use crate::source::{MemoryModel, OpenModel};
+    use crate::spectrum::Rng;
+    use crate::tensor::Tensor;
+
+    struct Kept(Mutex<Vec<Inspection>>);
+
+    impl Inspector for Kept {
+        fn inspect(&self, inspection: Inspection) {
+            self.0.lock().unwrap().push(inspection);
+        }
+    }
+
+    fn model() -> OpenModel {
+        let mut rng = Rng::new(9);
+        let mut noise = |count: usize| -> Vec<f64> { (0..count).map(|_| rng.normal()).collect() };
+        MemoryModel::new()
+            .with("conv.weight", Tensor::from_f64(vec![24, 20, 2, 2], &noise(24 * 20 * 4)).unwrap())
+            .with("norm.weight", Tensor::from_f64(vec![9], &[1.0; 9]).unwrap())
+            .with("bad.weight", Tensor::from_f64(vec![9, 9], &[f64::NAN; 81]).unwrap())
+            .open("memory")
+    }
+
+    #[test]
+    fn every_row_with_a_spectrum_is_shown_with_what_it_was_made_of() {
+        let engine = Engine::new(EngineOptions::threads(2)).unwrap();
+        for pool in [true, false] {
+            let options =
+                Options { pool, randomize: true, vectors: true, mp_fit: true, ..Options::default() };
+            let kept = Kept(Mutex::default());
+            let report = engine.inspect(&model(), &options, &Quiet, &kept).unwrap();
+            assert_eq!(report.layers, engine.analyze(&model(), &options, &Quiet).unwrap().layers);
+            let mut all = kept.0.into_inner().unwrap();
+            all.sort_by_key(|i| i.row.slice_id);
+            let rows: Vec<&Row> = report.layers.iter().filter(|r| r.name == "conv").collect();
+            assert_eq!(all.iter().map(|i| &i.row).collect::<Vec<_>>(), rows);
+            for i in &all {
+                let random = i.row.random.as_ref().unwrap();
+                assert_eq!((i.random.len(), Some(i.vectors.len())), (random.replicas, i.row.num_evals));
+                let largest: f64 = i.random.iter().map(LayerSpectrum::lambda_max).sum();
+                assert!((largest / i.random.len() as f64 / random.max_rand_eval.mean - 1.0).abs() < 1e-12);
+                assert_eq!((Some(i.spectrum.lambda_max()), i.bulk(&options)), (i.row.lambda_max, i.row.mp));
+                // Every candidate: the best of them is the fit.
+                let best =
+                    i.candidates(&options, 1000).into_iter().min_by(|a, b| a.d.total_cmp(&b.d)).unwrap();
+                assert_eq!((Some(best.xmin), Some(best.d)), (i.row.xmin, i.row.D));
+                assert_eq!(i.sides(), Some((24, 20)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_law_that_was_not_asked_for_is_fitted_when_it_is_looked_at() {
+        let engine = Engine::new(EngineOptions::threads(1)).unwrap();
+        let of = |options: &Options| {
+            let kept = Kept(Mutex::default());
+            engine.inspect(&model(), options, &Quiet, &kept).unwrap();
+            kept.0.into_inner().unwrap().remove(0)
+        };
+        let plain = of(&Options::default());
+        assert_eq!(plain.row.mp, None);
+        let asked = of(&Options { mp_fit: true, ..Options::default() });
+        assert_eq!(plain.bulk(&Options::default()), asked.row.mp);
+        let hill = Options { xmin: XminRule::Median, ..Options::default() };
+        assert!(of(&hill).candidates(&hill, 100).is_empty());
+    }
+}

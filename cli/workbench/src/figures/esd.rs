@@ -166,7 +166,9 @@ fn esd_figure(
     }
     marks.extend(edge.iter().flat_map(|(bulk, beyond)| bulk_marks(ascending, *bulk, *beyond)));
     let low = h.least().min(view.curve.last().map_or(f64::INFINITY, |c| c.1.max(1e-3 * h.least())));
-    let y = Axis::log("probability density", [0.6 * low, 1.5 * h.peak()]);
+    let points = view.empirical.iter().chain(view.curve.first());
+    let high = points.map(|p| p.1).fold(h.peak(), f64::max);
+    let y = Axis::log("probability density", [0.6 * low, 1.5 * high]);
     let x = Axis::log(variable, [h.edges[0], h.edges[h.edges.len() - 1]]);
     Some(Figure { name: Kind::Esd.name(), title, subtitle, panels: vec![Panel { x, y, marks }] })
 }
