@@ -3,7 +3,7 @@
 
 use eigenscope::analysis::{ConvScale, Engine, EngineOptions, Options, Plan, Quiet};
 use eigenscope::matrix::{ConvMode, Unfolding, unfold};
-use eigenscope::metrics::{localization, participation, vector_entropy, vector_stats};
+use eigenscope::metrics::{VectorColumns, localization, participation, vector_entropy, vector_measures};
 use eigenscope::rmt::vector_distance;
 use eigenscope::source::{MemoryModel, OpenModel};
 use eigenscope::tensor::{LayerKind, Layout};
@@ -173,7 +173,8 @@ fn vector_metrics_equal_the_reference() {
         let mut row = row(id, &Options { vectors: true, ..reference() });
         if ["A", "B", "C", "G"].contains(&id) {
             let views = unfold(&matrix(id), &DENSE);
-            let found = vector_stats(&views, 1.0, row.xmin.unwrap() * (1.0 + 1e-9), 1).unwrap();
+            let measures = vector_measures(&views, 1.0, 1).unwrap();
+            let found = VectorColumns::of(&measures, row.xmin.unwrap() * (1.0 + 1e-9));
             row.vectors = Some(Box::new(found));
         }
         // G has 45 eigenvalues that are zero but for rounding, and so no eigenvectors of its own in the bulk.

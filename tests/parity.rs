@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::print_stdout)]
 
 use eigenscope::analysis::{Engine, EngineOptions, FixFingers, Options, Plan, Quiet, Row, Xmax};
-use eigenscope::metrics::vector_stats;
+use eigenscope::metrics::{VectorColumns, vector_measures};
 use eigenscope_tests::golden::{Deviations, number};
 use eigenscope_tests::models::fetched;
 use eigenscope_tests::reference::{analyze, open, subjects};
@@ -135,7 +135,8 @@ fn vector_metrics_are_the_reference_s_with_the_vector_at_xmin_on_one_of_its_side
                 let layer = plan.layers.iter().find(|l| l.longname == row.longname).unwrap();
                 let views = engine.matrices(&model, layer, &options).unwrap();
                 let above_xmin = row.xmin.unwrap() * (1.0 + 1e-9);
-                let in_bulk = vector_stats(&views, row.provenance.unwrap().scale, above_xmin, 2).unwrap();
+                let measures = vector_measures(&views, row.provenance.unwrap().scale, 2).unwrap();
+                let in_bulk = VectorColumns::of(&measures, above_xmin);
                 row.vectors = Some(Box::new(in_bulk));
                 moved += 1;
             }

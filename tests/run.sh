@@ -38,6 +38,7 @@ main() {
     step test    "Tests of every crate"                               tests
     step lapack  "Tests of the lapack feature"                        lapack
     step release "Release build, and plugins that panic in it"        release
+    step pages   "Pages in a browser"                                 pages
     step ffi     "The C library, installed and used"                  library
     step torch   "The libtorch plugin"                                torch
     step hosts   "Trainers and plugins in C and C++"                  hosts
@@ -117,6 +118,18 @@ release() {
     require_models
     cargo build --locked --release
     cargo test --locked --release -p eigenscope-host --test naughty
+}
+
+pages() {
+    if [[ $fast == 1 ]] && ! { has chromium && "$python" -c 'import websockets' 2>/dev/null; }; then
+        say "left out: FAST=1; pages in a browser"
+        return
+    fi
+    has chromium || install "Chromium, to open pages in" chromium
+    "$python" -c 'import websockets' 2>/dev/null ||
+        "$python" -m pip install --quiet --disable-pip-version-check websockets==15.0.1
+    cargo build --locked --release
+    "$python" tests/pages/test_pages.py target/release/eigenscope
 }
 
 library() {

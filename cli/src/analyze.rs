@@ -1,5 +1,7 @@
 //! `eigenscope analyze`.
 
+use std::collections::HashSet;
+
 use eigenscope::analysis::{AnalysisError, Engine, EngineOptions, Options};
 use eigenscope::source::OpenModel;
 
@@ -11,6 +13,7 @@ use crate::hint;
 use crate::loaders::Loaders;
 use crate::numbers::plural;
 use crate::output::Output;
+use crate::plot::{self, Plots};
 use crate::progress::Watch;
 use crate::report::Analysis;
 
@@ -20,11 +23,28 @@ pub fn run(args: &AnalyzeArgs, common: &Common) -> Result<u8, Failure> {
     let output = Output::new(args.output.output.as_deref())?;
     let loaders = Loaders::find(&common.plugins)?;
     let engine = Engine::new(EngineOptions::threads(args.fit.threads)).map_err(|e| Failure::of(&e))?;
+    let mut folders = HashSet::new();
     let (documents, status) = args.models.each(&loaders, &options, |model| {
+        let plots = args.plots.plots.as_ref().map(|folder| {
+            let several = args.models.paths.len() > 1;
+            let folder = if several {
+                folder.join(plot::folder_of(&model.name, &mut folders))
+            } else {
+                folder.clone()
+            };
+            Plots::new(folder, &args.plots, &options)
+        });
+        let plots = plots.transpose()?;
         let watch = Watch::new(&model.name, common);
-        let report = engine.analyze(model, &options, &watch);
+        let report = match &plots {
+            Some(plots) => engine.inspect(model, &options, &watch, plots),
+            None => engine.analyze(model, &options, &watch),
+        };
         watch.finish();
         let report = report.map_err(|error| explain(error, model, &options))?;
+        if let Some(plots) = plots {
+            log::info!("{}: {} written", model.name, plural(plots.finish()?, "figure"));
+        }
         Ok(Analysis::new(report, args.all))
     })?;
     document::write(&documents, &args.output, &output)?;
@@ -32,7 +52,8 @@ pub fn run(args: &AnalyzeArgs, common: &Common) -> Result<u8, Failure> {
     Ok(exit::worst([status, if incomplete { exit::INCOMPLETE } else { exit::OK }]))
 }
 
-fn explain(error: AnalysisError, model: &OpenModel, options: &Options) -> Failure {
+/// What to say of an analysis that came to nothing.
+pub fn explain(error: AnalysisError, model: &OpenModel, options: &Options) -> Failure {
     match error {
         AnalysisError::NothingMatches(terms) => hint::nothing_matches(model, options, &terms),
         AnalysisError::Options(error) => Failure::of(&error).usage(),

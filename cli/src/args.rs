@@ -11,6 +11,8 @@ use crate::esd::EsdArgs;
 use crate::exit;
 use crate::loaders;
 use crate::options::{FitArgs, MAX_THREADS, PlanArgs};
+use crate::page::ReportArgs;
+use crate::plot::{PlotArgs, PlotsArgs, ThemeArg};
 use crate::style::Color;
 use crate::transform::{SharpenArgs, SmoothArgs};
 
@@ -40,6 +42,7 @@ Examples:
   eigenscope analyze adapter/ --base-model base/         a LoRA adapter: B A, and W + B A
   eigenscope analyze model.pt --conventions weightwatcher-0.7.7
   eigenscope analyze model.pt --format json | jq .summary.alpha
+  eigenscope analyze model.pt --plots figures/ --plot-format png     figures of every layer, by WeightWatcher's names
   eigenscope analyze weights.npz --plugin-dir ~/eigenscope-plugins";
 
 const DISTANCES_EXAMPLES: &str = "\
@@ -54,7 +57,8 @@ const FIT_EXAMPLES: &str = "\
 Examples:
   eigenscope fit values.txt                     a power law and its rivals, xmin scanned
   eigenscope fit eigenvalues.npy --bootstrap 1000
-  eigenscope fit values.txt --xmin 2.5 --format json";
+  eigenscope fit values.txt --xmin 2.5 --format json
+  eigenscope fit values.txt --plot fit.svg";
 
 const ESD_EXAMPLES: &str = "\
 Examples:
@@ -63,6 +67,19 @@ Examples:
   eigenscope esd model.pt --layer 7 --format json | jq .eigenvalues
   eigenscope esd model.pt --layer conv1 --weights -o conv1.npy
   eigenscope esd model.safetensors --layer fc1 -o fc1.csv && eigenscope fit fc1.csv";
+
+const PLOT_EXAMPLES: &str = "\
+Examples:
+  eigenscope plot model.safetensors --layer fc1 -o fc1.svg
+  eigenscope plot model.pt --layer 7 --figure mpfit2 -o bulk.png
+  eigenscope plot model.pt --layer conv1 --no-pool --slice 4 --figure esd4 --theme dark -o d.svg
+  eigenscope analyze model.pt --plots figures/          every figure of every layer";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  eigenscope report model.safetensors -o report.html    open it in any browser, no network needed
+  eigenscope report model.pt --mp-fit --randomize --compare -o report.html
+  eigenscope report history.csv -o run.html             what a monitor saw of a training run; JSON too";
 
 const SMOOTH_EXAMPLES: &str = "\
 Examples:
@@ -158,6 +175,12 @@ pub enum Command {
     /// Fit a power law to the numbers of a file, and compare it with other families
     #[command(after_help = help(FIT_EXAMPLES))]
     Fit(FitFileArgs),
+    /// Draw a figure of one layer: its spectrum with the fit, D and alpha by xmin, random matrices, gaps, eigenvectors
+    #[command(after_help = help(PLOT_EXAMPLES))]
+    Plot(PlotArgs),
+    /// Write a page about a model, or about a training run: tables, spectra, charts in one HTML file that needs no network
+    #[command(after_help = help(REPORT_EXAMPLES))]
+    Report(ReportArgs),
     /// Write a copy of a model whose layers keep their largest singular values only
     ///
     /// Reads any format, writes one safetensors file. Types, shapes, and every tensor that is no layer stay as they are, to the
@@ -208,6 +231,9 @@ pub struct AnalyzeArgs {
     /// List skipped tensors in the table too, line by line
     #[arg(long, help_heading = "Output")]
     pub all: bool,
+    /// Figures.
+    #[command(flatten)]
+    pub plots: PlotsArgs,
     /// What is analysed.
     #[command(flatten)]
     pub plan: PlanArgs,
@@ -274,6 +300,12 @@ pub struct FitFileArgs {
     /// Write to FILE instead of standard output; it is replaced only when the result is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// Draw the density and the fit too: .png makes a PNG picture, everything else is SVG
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub plot: Option<PathBuf>,
+    /// Colours of the figure
+    #[arg(long, value_enum, default_value_t, requires = "plot", help_heading = "Output")]
+    pub theme: ThemeArg,
 }
 
 /// `explain`.

@@ -141,7 +141,7 @@ pub fn run(args: &EsdArgs, common: &Common) -> Result<u8, Failure> {
 }
 
 /// By the tensor's full name, the layer's name, then its id.
-fn find<'a>(plan: &'a Plan, name: &str) -> Option<&'a LayerPlan> {
+pub fn find<'a>(plan: &'a Plan, name: &str) -> Option<&'a LayerPlan> {
     let by = |is: &dyn Fn(&LayerPlan) -> bool| plan.layers.iter().find(|l| is(l));
     let id = name.parse::<usize>().ok();
     by(&|l| l.longname == name)

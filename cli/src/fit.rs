@@ -4,6 +4,7 @@ use eigenscope::fit::{
     Bootstrap, Comparison, Family, FitError, PowerLaw, SmallNSigma, TailModel, XminRule, bootstrap, compare,
     fit_hill, fit_power_law, fit_power_law_at,
 };
+use eigenscope_workbench::figures::{LayerFit, Rival, sample_figure};
 use serde_json::{Map, Value, json};
 
 use crate::args::FitFileArgs;
@@ -11,6 +12,7 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::numbers::{grouped, real};
 use crate::output::Output;
+use crate::plot;
 use crate::sample;
 use crate::style::{HEADING, paint};
 use crate::text::left;
@@ -29,8 +31,12 @@ struct Found {
 /// Runs the command.
 pub fn run(args: &FitFileArgs) -> Result<u8, Failure> {
     let output = Output::new(args.output.as_deref())?;
+    let picture = args.plot.as_deref().map(|path| Output::new(Some(path))).transpose()?;
     let values = sample::read(&args.path)?;
     let found = find(&values, args).map_err(|e| Failure::new(format!("{}: {e}", args.path.display())))?;
+    if let Some(picture) = picture {
+        picture.write(&plot(&values, &found, args)?)?;
+    }
     if args.json {
         let mut text = serde_json::to_vec_pretty(&document(&found, args)).map_err(|e| Failure::of(&e))?;
         text.push(b'\n');
@@ -58,6 +64,33 @@ fn find(values: &[f64], args: &FitFileArgs) -> Result<Found, FitError> {
         compared: compare(tail)?,
         bootstrap: bootstrap(values, &fit, args.bootstrap, args.seed, refit),
     })
+}
+
+/// A family in words.
+fn words_of(family: Family) -> &'static str {
+    match family {
+        Family::PowerLaw => "power law",
+        Family::Truncated => "power law with cut-off",
+        Family::Exponential => "exponential",
+        Family::Stretched => "stretched exponential",
+        Family::Lognormal => "lognormal",
+    }
+}
+
+/// The density of the values and the fit, as a figure.
+fn plot(values: &[f64], found: &Found, args: &FitFileArgs) -> Result<Vec<u8>, Failure> {
+    let PowerLaw { alpha, xmin, xmax, d, sigma, .. } = found.fit;
+    let fit = LayerFit { alpha, xmin, xmax, d: Some(d), sigma: Some(sigma), lambda: None, bounded: false };
+    let title = args.path.display().to_string();
+    let better =
+        found.compared.others.iter().flatten().find(|(model, _)| model.family == found.compared.best);
+    let density = better.map(|(model, _)| |x: f64| model.ln_density(x).exp());
+    let rival: Option<Rival<'_>> =
+        density.as_ref().zip(better).map(|(density, (model, _))| (words_of(model.family), density as _));
+    let figure = sample_figure(&title, values, &fit, rival).ok_or_else(|| {
+        Failure::new(format!("{title}: the values are all one, there is no density to draw"))
+    })?;
+    plot::drawn(&figure, args.theme.into(), plot::is_png(args.plot.as_deref()))
 }
 
 impl Found {

@@ -20,6 +20,8 @@ mod npy;
 mod numbers;
 mod options;
 mod output;
+mod page;
+mod plot;
 mod plugins;
 mod progress;
 mod report;
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         Command::Distances(args) => distances::run(args, &cli.common),
         Command::Esd(args) => esd::run(args, &cli.common),
         Command::Fit(args) => fit::run(args),
+        Command::Plot(args) => plot::run(args, &cli.common),
+        Command::Report(args) => page::run(args, &cli.common),
         Command::Smooth(args) => transform::smooth(args, &cli.common),
         Command::Sharpen(args) => transform::sharpen(args, &cli.common),
         Command::Explain(args) => explain::run(args),

@@ -4,3 +4,6 @@
 //! A library of its own, so that the engine that trainers embed stays free of it.
 
 #![forbid(unsafe_code)]
+
+pub mod figures;
+pub mod pages;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::ThreadPool;
 
 use super::conventions::Failed;
+use super::inspect::{Inspection, Inspector};
 use super::layer::{analyze_layer, failed};
 use super::matrices::parts;
 use super::plan::{LayerPlan, Plan};
@@ -121,9 +122,49 @@ impl Engine {
         options: &Options,
         observer: &dyn Observer,
     ) -> Result<Report, AnalysisError> {
+        self.run(model, options, observer, None)
+    }
+
+    /// The same, and shows what every row was made of: for figures, and whatever else needs more of a layer than numbers.
+    pub fn inspect(
+        &self,
+        model: &OpenModel,
+        options: &Options,
+        observer: &dyn Observer,
+        inspector: &dyn Inspector,
+    ) -> Result<Report, AnalysisError> {
+        self.run(model, options, observer, Some(inspector))
+    }
+
+    /// The rows of one layer of a plan made with the same options, and what they were made of. A layer that the plan skips has a row
+    /// that says so.
+    pub fn inspect_layer(
+        &self,
+        model: &OpenModel,
+        layer: &LayerPlan,
+        options: &Options,
+        inspector: &dyn Inspector,
+    ) -> Vec<Row> {
+        let file = model.file.as_ref();
+        if layer.skip.is_some() {
+            return vec![layer.row(&file.tensors()[layer.index])];
+        }
+        self.install(|threads| {
+            let threads = if layer.cost > WORTH_SHARING { threads } else { 1 };
+            inspected_rows(file, layer, options, threads, Some(inspector))
+        })
+    }
+
+    fn run(
+        &self,
+        model: &OpenModel,
+        options: &Options,
+        observer: &dyn Observer,
+        inspector: Option<&dyn Inspector>,
+    ) -> Result<Report, AnalysisError> {
         let file = model.file.as_ref();
         let plan = plan(file, options)?;
-        let layers = self.pool.install(|| Run::new(file, &plan, options, observer).rows())?;
+        let layers = self.pool.install(|| Run::new(file, &plan, options, observer, inspector).rows())?;
         Ok(Report {
             eigenscope: env!("CARGO_PKG_VERSION"),
             model: ModelInfo::of(model),
@@ -158,6 +199,7 @@ struct Run<'a> {
     plan: &'a Plan,
     options: &'a Options,
     observer: &'a dyn Observer,
+    inspector: Option<&'a dyn Inspector>,
     total: usize,
     total_cost: f64,
     cancelled: AtomicBool,
@@ -177,11 +219,12 @@ impl<'a> Run<'a> {
         plan: &'a Plan,
         options: &'a Options,
         observer: &'a dyn Observer,
+        inspector: Option<&'a dyn Inspector>,
     ) -> Self {
         let todo = plan.layers.iter().filter(|l| l.skip.is_none());
         let (total, total_cost) = todo.fold((0, 0.0), |(n, c), l| (n + 1, c + l.cost));
         let (cancelled, state) = (AtomicBool::new(false), Mutex::default());
-        Run { file, plan, options, observer, total, total_cost, cancelled, state }
+        Run { file, plan, options, observer, inspector, total, total_cost, cancelled, state }
     }
 
     /// Heavy layers first, one after the other on all threads; then the others, largest first, one on each thread. Which are heavy
@@ -216,7 +259,7 @@ impl<'a> Run<'a> {
         if self.cancelled.load(Ordering::Relaxed) {
             return;
         }
-        let rows = planned_rows(self.file, layer, self.options, threads);
+        let rows = inspected_rows(self.file, layer, self.options, threads, self.inspector);
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         state.done += 1;
         state.cost += layer.cost;
@@ -236,26 +279,27 @@ pub(crate) fn planned_rows(
     options: &Options,
     threads: usize,
 ) -> Vec<Row> {
-    let info = &file.tensors()[layer.index];
-    let read = || file.read(layer.index);
-    let whole = || match parts(file, layer, options) {
-        Err(reason) => vec![failed(layer.row(info), &reason)],
-        Ok(parts) => analyze_layer(layer, info, &parts, options, threads),
-    };
-    let work = || match file.product(layer.index) {
-        Err(error) => vec![failed(layer.row(info), &error.to_string())],
-        Ok(None) => whole(),
-        Ok(Some(product)) => analyze_product(layer, info, &product, &read, options, threads)
-            .map_or_else(whole, |row| vec![row]),
-    };
+    inspected_rows(file, layer, options, threads, None)
+}
+
+fn inspected_rows(
+    file: &dyn WeightFile,
+    layer: &LayerPlan,
+    options: &Options,
+    threads: usize,
+    inspector: Option<&dyn Inspector>,
+) -> Vec<Row> {
+    let mut inspections = inspector.map(|_| Vec::new());
     // A defect in one layer's arithmetic must not cost the others their rows.
-    let mut rows = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    let work = AssertUnwindSafe(|| rows_of(file, layer, options, threads, inspections.as_mut()));
+    let mut rows = catch_unwind(work).unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("unknown");
-        vec![failed(layer.row(info), &format!("internal error: {message}"))]
+        let row = layer.row(&file.tensors()[layer.index]);
+        vec![failed(row, &format!("internal error: {message}"))]
     });
     if let Some(why) = file.zeros(layer.index)
         && options.conventions.failed == Failed::Null
@@ -265,5 +309,36 @@ pub(crate) fn planned_rows(
             why.clone_into(&mut row.reason);
         }
     }
+    if let Some(inspector) = inspector {
+        for (row, mut inspection) in rows.iter().zip(inspections.unwrap_or_default()) {
+            inspection.row = row.clone();
+            inspector.inspect(inspection);
+        }
+    }
     rows
+}
+
+fn rows_of(
+    file: &dyn WeightFile,
+    layer: &LayerPlan,
+    options: &Options,
+    threads: usize,
+    mut inspections: Option<&mut Vec<Inspection>>,
+) -> Vec<Row> {
+    let info = &file.tensors()[layer.index];
+    match file.product(layer.index) {
+        Err(error) => return vec![failed(layer.row(info), &error.to_string())],
+        Ok(None) => {}
+        Ok(Some(product)) => {
+            let read = || file.read(layer.index);
+            let inspections = inspections.as_deref_mut();
+            if let Some(row) = analyze_product(layer, info, &product, &read, options, threads, inspections) {
+                return vec![row];
+            }
+        }
+    }
+    match parts(file, layer, options) {
+        Err(reason) => vec![failed(layer.row(info), &reason)],
+        Ok(parts) => analyze_layer(layer, info, &parts, options, threads, inspections),
+    }
 }

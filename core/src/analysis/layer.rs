@@ -1,8 +1,11 @@
 //! The pipeline of one layer: matrices, spectrum, fit, metrics, rows.
 
+use std::ops::Range;
+
 use super::Status;
 use super::combined::Made;
 use super::conventions::{ColumnSet, CombineRule, Failed, OperatorRule, SvMin};
+use super::inspect::Inspection;
 use super::matrices::{Matrices, Part, matrices, pooled_spectrum};
 use super::older::as_0_1_2;
 use super::options::{Fit, FixFingers, Options, Xmax};
@@ -16,27 +19,32 @@ use crate::metrics::{entropy, log_alpha_norm, matrix_rank, norm, rank_tolerance,
 use crate::source::TensorInfo;
 use crate::spectrum::{LayerSpectrum, MatrixSpectrum, REFERENCE_SIDE};
 
-/// The rows of a layer: one, or one for each slice. What goes wrong is in the rows.
+/// The rows of a layer: one, or one for each slice. What goes wrong is in the rows. What they were made of goes to
+/// `inspections`, one for each row that has a spectrum.
 pub(super) fn analyze_layer(
     plan: &LayerPlan,
     info: &TensorInfo,
     parts: &[Part<'_>],
     options: &Options,
     threads: usize,
+    mut inspections: Option<&mut Vec<Inspection>>,
 ) -> Vec<Row> {
     let Matrices { views, spectra, scale, pooled, note } = match matrices(plan, parts, options, threads) {
         Ok(found) => found,
         Err(why) => return vec![failed(plan.row(info), &why)],
     };
     let keep = plan.keep;
-    let row = |slice: Option<usize>, views: &[MatrixView], spectra: Vec<MatrixSpectrum>| {
+    let mut row = |slice: Option<usize>, views: &[MatrixView], spectra: Vec<MatrixSpectrum>| {
         let mut row = plan.row(info);
         row.slice_id = slice;
         row.reason.clone_from(&note);
         let spectrum = pooled_spectrum(spectra, options, info);
         let mut row = fill(row, plan, &spectrum, scale, options, info);
         let layer = Layer { views, slice: slice.unwrap_or(0), spectrum: &spectrum, scale, keep, threads };
-        add_requested(&mut row, &layer, options);
+        let made = add_requested(&mut row, &layer, options);
+        if let Some(all) = inspections.as_mut() {
+            all.push(Inspection::new(&row, spectrum, made, options));
+        }
         row
     };
     if pooled {
@@ -144,20 +152,27 @@ struct Tail {
     columns: TailColumns,
 }
 
-fn fit(values: &[f64], lambda_max: f64, shape: Shape, options: &Options) -> Result<Tail, FitError> {
+/// Which of the ascending eigenvalues are fitted: those above the threshold, but for the largest that are left out.
+pub(super) fn fitted(values: &[f64], lambda_max: f64, options: &Options) -> Result<Range<usize>, FitError> {
     let c = &options.conventions;
-    let kept = match options.xmax {
+    let end = match options.xmax {
         Xmax::Drop(k) if 2 * k > values.len() => {
             if !c.large_xmax_is_value {
                 return Err(FitError::RemovesTooMany { removed: k, of: values.len() });
             }
-            &values[..values.partition_point(|v| *v <= k as f64)]
+            values.partition_point(|v| *v <= k as f64)
         }
-        Xmax::Drop(k) => &values[..values.len() - k],
-        _ => values,
+        Xmax::Drop(k) => values.len() - k,
+        _ => values.len(),
     };
     let threshold = c.eval_threshold.at(lambda_max);
-    let data = &kept[kept.partition_point(|v| *v <= threshold)..];
+    Ok(values[..end].partition_point(|v| *v <= threshold)..end)
+}
+
+fn fit(values: &[f64], lambda_max: f64, shape: Shape, options: &Options) -> Result<Tail, FitError> {
+    let c = &options.conventions;
+    let range = fitted(values, lambda_max, options)?;
+    let (kept, data) = (&values[..range.end], &values[range]);
     let peaked = options.fix_fingers == FixFingers::XminPeak || options.fit == Fit::PeakTruncated;
     let (mut fit, mut lambda, mut fingers) = (None, None, None);
     if options.fix_fingers == FixFingers::ClipXmax {

@@ -1,5 +1,6 @@
 //! The row of a layer that is a product of two thin matrices, from them.
 
+use super::inspect::Inspection;
 use super::layer::{failed, fill};
 use super::matrices::pooled_spectrum;
 use super::requested::{Layer, add_requested};
@@ -18,6 +19,7 @@ pub(super) fn analyze_product(
     read: &dyn Fn() -> Result<Tensor, SourceError>,
     options: &Options,
     threads: usize,
+    inspections: Option<&mut Vec<Inspection>>,
 ) -> Option<Row> {
     let shape = plan.matrices.filter(|s| s.count == 1)?;
     let row = plan.row(info);
@@ -37,11 +39,14 @@ pub(super) fn analyze_product(
         Vec::new()
     };
     let mut row = fill(row, plan, &spectrum, 1.0, options, info);
-    add_requested(
+    let made = add_requested(
         &mut row,
         &Layer { views: &views, slice: 0, spectrum: &spectrum, scale: 1.0, keep: plan.keep, threads },
         options,
     );
+    if let Some(all) = inspections {
+        all.push(Inspection::new(&row, spectrum, made, options));
+    }
     Some(row)
 }
 

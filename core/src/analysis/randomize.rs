@@ -63,12 +63,13 @@ fn replica(
     Ok(LayerSpectrum::pooled(parts))
 }
 
+/// The columns, and the spectra of the replicas.
 pub(super) fn randomize(
     name: &str,
     row: &Row,
     layer: &Layer<'_>,
     options: &Options,
-) -> Result<RandomColumns, SpectrumError> {
+) -> Result<(RandomColumns, Vec<LayerSpectrum>), SpectrumError> {
     let replicas = options.effective_replicas(layer.spectrum.eigenvalues.len());
     let drawn = (0..replicas).map(|r| replica(name, layer, options, r)).collect::<Result<Vec<_>, _>>()?;
     let mut pooled: Vec<f64> = drawn.iter().flat_map(|d| d.eigenvalues.iter().copied()).collect();
@@ -102,7 +103,7 @@ pub(super) fn randomize(
         }
         middle(drawn.iter().map(|d| traps_of(d, options.tw_quantile)))
     };
-    Ok(RandomColumns {
+    let columns = RandomColumns {
         replicas,
         max_rand_eval,
         rand_distance: over(&|q| vector_distance(real, &q.eigenvalues)),
@@ -111,7 +112,8 @@ pub(super) fn randomize(
         rand_wasserstein: over(&|q| wasserstein(real, &q.eigenvalues)),
         mp,
         num_traps,
-    })
+    };
+    Ok((columns, drawn))
 }
 
 /// A value that has so many of `ascending` above it.

@@ -1,10 +1,11 @@
 //! The columns that options ask for, added to a row that has its spectrum and fit.
 
 use super::conventions::{DetxRule, Failed, Randomization};
+use super::inspect::Made;
 use super::randomize::{randomize, traps};
 use super::{Options, Row};
 use crate::matrix::MatrixView;
-use crate::metrics::{detx, detx_by_product, level_ratio, vector_stats};
+use crate::metrics::{VectorColumns, detx, detx_by_product, level_ratio, vector_measures};
 use crate::rmt::{Ensemble, count_above, fit_marchenko_pastur};
 use crate::spectrum::LayerSpectrum;
 
@@ -47,7 +48,9 @@ pub struct DetxColumns {
     pub gap: Option<i64>,
 }
 
-pub(super) fn add_requested(row: &mut Row, layer: &Layer<'_>, options: &Options) {
+/// What the columns were computed from comes back.
+pub(super) fn add_requested(row: &mut Row, layer: &Layer<'_>, options: &Options) -> Made {
+    let mut made = Made::default();
     let values = &layer.spectrum.eigenvalues;
     let name = row.longname.clone();
     if options.mp_fit {
@@ -55,7 +58,8 @@ pub(super) fn add_requested(row: &mut Row, layer: &Layer<'_>, options: &Options)
     }
     if options.randomize {
         match randomize(&name, row, layer, options) {
-            Ok(random) => {
+            Ok((random, drawn)) => {
+                made.random = drawn;
                 row.num_traps = Some(random.num_traps);
                 row.random = Some(Box::new(random));
             }
@@ -78,11 +82,15 @@ pub(super) fn add_requested(row: &mut Row, layer: &Layer<'_>, options: &Options)
         && let Some(xmin) = row.xmin
     {
         // xmin is an eigenvalue; another solver's rounding must not move it out of its own tail.
-        match vector_stats(layer.views, layer.scale, xmin - 1e-9 * xmin.abs(), layer.threads) {
-            Ok(vectors) => row.vectors = Some(Box::new(vectors)),
+        match vector_measures(layer.views, layer.scale, layer.threads) {
+            Ok(vectors) => {
+                row.vectors = Some(Box::new(VectorColumns::of(&vectors, xmin - 1e-9 * xmin.abs())));
+                made.vectors = vectors;
+            }
             Err(error) => note(row, &format!("eigenvectors: {error}")),
         }
     }
+    made
 }
 
 /// What went wrong beside the fit; a row that has its fit keeps its status.

@@ -1,6 +1,7 @@
 //! Power-law fits of the tail of a spectrum, and what else the tail may be.
 
 mod bootstrap;
+mod candidates;
 mod compare;
 mod expint;
 mod families;
@@ -15,6 +16,7 @@ mod scan;
 mod truncated;
 
 pub use bootstrap::{Bootstrap, bootstrap};
+pub use candidates::{Candidate, power_law_candidates, truncated_candidates};
 pub use compare::{Comparison, Ratio, compare, likelihood_ratio};
 pub use families::{Family, TailModel, fit_tail};
 pub use fingers::{ClipRule, Clipped, clip_xmax};

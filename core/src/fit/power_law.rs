@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::scan::Tails;
 
 /// Fewer values than this take the small-sample estimator (specification 4.3).
-const SMALL_N: usize = 20;
+pub(super) const SMALL_N: usize = 20;
 /// Shortest tail the small-sample estimator scans.
 const SMALL_TAIL: usize = 8;
 /// Sum of log ratios below which a small tail counts as tied.
-const TIED: f64 = 1e-12;
+pub(super) const TIED: f64 = 1e-12;
 
 /// Which estimator gave an exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

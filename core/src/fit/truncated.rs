@@ -128,13 +128,13 @@ pub fn fit_truncated(
 }
 
 /// Sums over every tail.
-struct Sums<'a> {
+pub(super) struct Sums<'a> {
     sorted: &'a [f64],
     values: Vec<f64>,
 }
 
 impl<'a> Sums<'a> {
-    fn new(sorted: &'a [f64], tails: &Tails) -> Self {
+    pub(super) fn new(sorted: &'a [f64], tails: &Tails) -> Self {
         let (mut values, mut sum, mut next) = (vec![0.0; tails.len()], 0.0, sorted.len());
         for i in (0..tails.len()).rev() {
             let first = sorted.len() - tails.tail(i);
@@ -146,7 +146,7 @@ impl<'a> Sums<'a> {
     }
 
     /// The fit of the tail at point `i` and its place for a next one to start from, unless its D exceeds `limit`.
-    fn fit(
+    pub(super) fn fit(
         &self,
         tails: &Tails,
         i: usize,

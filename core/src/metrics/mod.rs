@@ -12,4 +12,6 @@ pub use entropy::{EntropyRule, entropy};
 pub use levels::level_ratio;
 pub use norms::{log_alpha_norm, norm};
 pub use rank::{RankTolerance, matrix_rank, rank_tolerance, weak_rank_loss};
-pub use vectors::{VectorColumns, VectorStats, localization, participation, vector_entropy, vector_stats};
+pub use vectors::{
+    VectorColumns, VectorMeasures, VectorStats, localization, participation, vector_entropy, vector_measures,
+};

@@ -44,6 +44,21 @@ pub fn participation(v: &[f64]) -> f64 {
     v.iter().map(|x| x * x).sum::<f64>().sqrt() / v.iter().map(|x| x.powi(4)).sum::<f64>().powf(0.25)
 }
 
+/// One eigenvector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VectorMeasures {
+    /// Its eigenvalue, in the units of the layer's.
+    pub eigenvalue: f64,
+    /// [`vector_entropy`].
+    pub entropy: f64,
+    /// [`localization`].
+    pub localization: f64,
+    /// [`participation`].
+    pub participation: f64,
+    /// Inverse participation ratio Σ v⁴.
+    pub ipr: f64,
+}
+
 /// Mean and variance over vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct VectorStats {
@@ -66,28 +81,36 @@ pub struct VectorColumns {
     pub tail: Option<VectorStats>,
 }
 
-fn stats(all: &[[f64; 4]]) -> Option<VectorStats> {
+fn stats(all: &[&VectorMeasures]) -> Option<VectorStats> {
     let n = all.len() as f64;
-    let moments = |k: usize| {
-        let mean = all.iter().map(|v| v[k]).sum::<f64>() / n;
-        (mean, all.iter().map(|v| (v[k] - mean).powi(2)).sum::<f64>() / n)
+    let moments = |of: fn(&VectorMeasures) -> f64| {
+        let mean = all.iter().map(|v| of(v)).sum::<f64>() / n;
+        (mean, all.iter().map(|v| (of(v) - mean).powi(2)).sum::<f64>() / n)
     };
     (!all.is_empty()).then(|| VectorStats {
-        vec_entropy: moments(0),
-        loc_ratio: moments(1),
-        part_ratio: moments(2),
-        ipr: moments(3).0,
+        vec_entropy: moments(|v| v.entropy),
+        loc_ratio: moments(|v| v.localization),
+        part_ratio: moments(|v| v.participation),
+        ipr: moments(|v| v.ipr).0,
     })
 }
 
-/// Statistics of the eigenvectors of the smaller Gram matrix of each of `views`, whose eigenvalues times `scale` are those of the layer.
-pub fn vector_stats(
+impl VectorColumns {
+    /// Of vectors whose eigenvalues are below `xmin`, and of the others.
+    pub fn of(all: &[VectorMeasures], xmin: f64) -> Self {
+        let (bulk, tail): (Vec<_>, Vec<_>) = all.iter().partition(|v| v.eigenvalue < xmin);
+        VectorColumns { bulk: stats(&bulk), tail: stats(&tail) }
+    }
+}
+
+/// The eigenvectors of the smaller Gram matrix of each of `views`, whose eigenvalues times `scale` are those of the layer; a view's in
+/// ascending order, one view after the other.
+pub fn vector_measures(
     views: &[MatrixView],
     scale: f64,
-    xmin: f64,
     threads: usize,
-) -> Result<VectorColumns, SolveError> {
-    let (mut bulk, mut tail) = (Vec::new(), Vec::new());
+) -> Result<Vec<VectorMeasures>, SolveError> {
+    let mut all = Vec::new();
     for view in views {
         let (n, m) = (view.rows(), view.cols());
         let mut data = vec![0.0; n * m];
@@ -102,12 +125,16 @@ pub fn vector_stats(
         gram.add(Block { rows: n, cols: m, order, data: &data }, threads);
         let (values, vectors) = eigenpairs(&gram.finish(), threads)?;
         for (value, v) in values.iter().zip(vectors.data().chunks_exact(m)) {
-            let ipr = v.iter().map(|x| x.powi(4)).sum();
-            let measures = [vector_entropy(v), localization(v), participation(v), ipr];
-            if scale * value < xmin { bulk.push(measures) } else { tail.push(measures) }
+            all.push(VectorMeasures {
+                eigenvalue: scale * value,
+                entropy: vector_entropy(v),
+                localization: localization(v),
+                participation: participation(v),
+                ipr: v.iter().map(|x| x.powi(4)).sum(),
+            });
         }
     }
-    Ok(VectorColumns { bulk: stats(&bulk), tail: stats(&tail) })
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -41,6 +41,31 @@ pub struct MpFit {
     pub softrank: f64,
 }
 
+/// The Marchenko-Pastur density itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MpLaw {
+    /// Where the bulk begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+    front: f64,
+}
+
+impl MpLaw {
+    /// Of the eigenvalues of matrices with `q = N / M`, whose mean is σ².
+    pub fn new(sigma: f64, q: f64) -> Self {
+        let (variance, root) = (sigma * sigma, 1.0 / q.sqrt());
+        let (low, high) = (variance * (1.0 - root).powi(2), variance * (1.0 + root).powi(2));
+        MpLaw { low, high, front: q / (2.0 * std::f64::consts::PI * variance) }
+    }
+
+    /// The density at an eigenvalue.
+    pub fn density(&self, x: f64) -> f64 {
+        let under = (self.high - x) * (x - self.low);
+        if under > 0.0 && x > 0.0 { self.front / x * under.sqrt() } else { 0.0 }
+    }
+}
+
 /// What is known of the matrices of a spectrum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ensemble {
@@ -158,17 +183,11 @@ impl Objective {
             let model = |x: f64| (edge - x * x).max(0.0).sqrt() / (pi * variance);
             return self.kept.iter().map(|&(x, density)| (model(x) - density).powi(2)).sum();
         };
-        let root = 1.0 / q.sqrt();
-        let (low, high) = (variance * (1.0 - root).powi(2), variance * (1.0 + root).powi(2));
-        if high < self.peak || high > self.last || low > self.peak {
+        let law = MpLaw::new(sigma, q);
+        if law.high < self.peak || law.high > self.last || law.low > self.peak {
             return 1e6 * self.kept.len() as f64;
         }
-        let front = q / (2.0 * pi * variance);
-        let model = |x: f64| {
-            let under = (high - x) * (x - low);
-            if under > 0.0 && x > 0.0 { front / x * under.sqrt() } else { 0.0 }
-        };
-        self.kept.iter().map(|&(x, density)| (model(x) - density).powi(2)).sum()
+        self.kept.iter().map(|&(x, density)| (law.density(x) - density).powi(2)).sum()
     }
 }
 
@@ -271,6 +290,27 @@ mod tests {
                 .unwrap();
         assert!((fit.sigma - 0.33).abs() < 0.005, "{}", fit.sigma);
         assert!(fit.margin < 1.0);
+    }
+
+    #[test]
+    fn the_density_has_mass_and_mean_of_the_law() {
+        for (sigma, q) in [(1.0, 1.0), (0.7, 2.0), (3.0, 8.0)] {
+            let law = MpLaw::new(sigma, q);
+            // x = (high + low)/2 - (high - low)/2 cos θ takes the roots at the ends out.
+            let (panels, h) = (20_000, std::f64::consts::PI / 20_000.0);
+            let (mut mass, mut mean) = (0.0, 0.0);
+            for k in 0..panels {
+                let theta = (f64::from(k) + 0.5) * h;
+                let half = 0.5 * (law.high - law.low);
+                let x = law.low + half * (1.0 - theta.cos());
+                let part = law.density(x) * half * theta.sin() * h;
+                mass += part;
+                mean += x * part;
+            }
+            assert!((mass - 1.0).abs() < 1e-4, "{mass}");
+            assert!((mean / (sigma * sigma) - 1.0).abs() < 1e-4, "{mean}");
+        }
+        assert_eq!(MpLaw::new(1.0, 4.0).density(0.2), 0.0);
     }
 
     #[test]

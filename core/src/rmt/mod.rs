@@ -12,7 +12,7 @@ mod traps;
 pub use distance::{vector_distance, wasserstein};
 pub use kde::triangular_density;
 pub use lanczos::{Dense, Lanczos, Ritz};
-pub use marchenko_pastur::{Ensemble, MpFit, QuarterCircle, fit_marchenko_pastur};
+pub use marchenko_pastur::{Ensemble, MpFit, MpLaw, QuarterCircle, fit_marchenko_pastur};
 pub use spikes::count_above;
 pub use tracy_widom::{johnstone, tracy_widom_quantile};
 pub use traps::{Carrier, Trap, count_traps, find_traps};

@@ -1,0 +1,271 @@
+//! `eigenscope plot`: one figure of one layer; and the figures beside an analysis.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use eigenscope::analysis::{Engine, EngineOptions, Inspection, Inspector, Options, Plan, Row};
+use eigenscope_workbench::figures::{self, Figure, Kind, Theme};
+
+use crate::args::Common;
+use crate::esd::find;
+use crate::exit;
+use crate::failure::Failure;
+use crate::hint;
+use crate::loaders::Loaders;
+use crate::models;
+use crate::numbers::plural;
+use crate::options::{FitArgs, PlanArgs};
+use crate::output::Output;
+
+/// `plot`.
+#[derive(Args, Debug)]
+pub struct PlotArgs {
+    /// A model: a weight file, a folder of shards, or an index (*.index.json)
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The layer: its name, the full name of its tensor, or its id
+    #[arg(long, value_name = "NAME|ID")]
+    layer: String,
+    /// Which figure: what it needs is analysed without being asked for
+    #[arg(long, value_name = "NAME", default_value = "esd", help = figure_help(), ignore_case = true)]
+    #[arg(value_parser = PossibleValuesParser::new(Kind::ALL.iter().map(|k| k.name())).try_map(|n| n.parse::<Kind>()))]
+    figure: Kind,
+    /// Which slice of a convolution whose slices are kept apart (--no-pool)
+    #[arg(long, value_name = "N", requires = "no_pool")]
+    slice: Option<usize>,
+    /// Read with this loader, whatever the content looks like
+    #[arg(long, value_name = "NAME")]
+    loader: Option<String>,
+    /// Write to FILE instead of standard output; .png makes a PNG picture, everything else is SVG
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    output: Option<PathBuf>,
+    /// Colours
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    theme: ThemeArg,
+    /// How it is analysed.
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// How it is fitted.
+    #[command(flatten)]
+    fit: FitArgs,
+}
+
+fn figure_help() -> String {
+    let lines: Vec<String> = Kind::ALL.iter().map(|k| format!("{}: {}", k.name(), k.words())).collect();
+    format!("Which figure; what it needs is analysed without being asked for. {}", lines.join("; "))
+}
+
+/// `--theme`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ThemeArg {
+    /// Dark marks on white
+    #[default]
+    Light,
+    /// Light marks on near black
+    Dark,
+}
+
+impl From<ThemeArg> for Theme {
+    fn from(theme: ThemeArg) -> Self {
+        match theme {
+            ThemeArg::Light => Theme::Light,
+            ThemeArg::Dark => Theme::Dark,
+        }
+    }
+}
+
+/// `--plot-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlotFormat {
+    /// Drawings that any browser shows, sharp at any size
+    #[default]
+    Svg,
+    /// Pictures
+    Png,
+    /// A file of each
+    Both,
+}
+
+/// Figures beside an analysis.
+#[derive(Args, Debug)]
+pub struct PlotsArgs {
+    /// Draw every layer: figures by WeightWatcher's names (ww.layer7.esd.svg), as many as the options give; of several
+    /// models, a folder each
+    #[arg(long, value_name = "DIR", help_heading = "Figures")]
+    pub plots: Option<PathBuf>,
+    /// What figures are written as
+    #[arg(long, value_enum, default_value_t, requires = "plots", help_heading = "Figures")]
+    pub plot_format: PlotFormat,
+    /// Colours of figures
+    #[arg(long, value_enum, default_value_t, requires = "plots", help_heading = "Figures")]
+    pub theme: ThemeArg,
+}
+
+/// Runs `plot`.
+pub fn run(args: &PlotArgs, common: &Common) -> Result<u8, Failure> {
+    let mut options = args.plan.options(Some(&args.fit)).map_err(|e| Failure::of(&e).usage())?;
+    args.figure.require(&mut options);
+    options.validate().map_err(|e| Failure::of(&e).usage())?;
+    let png = is_png(args.output.as_deref());
+    if png && args.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(Failure::new("a picture is no text for a terminal")
+            .usage()
+            .hint("`-o FILE` writes a file"));
+    }
+    let output = Output::new(args.output.as_deref())?;
+    let loaders = Loaders::find(&common.plugins)?;
+    let model = models::open(&loaders, &args.path, args.loader.as_deref())?;
+    let plan = Plan::new(model.file.as_ref(), &options).map_err(|e| Failure::of(&e).usage())?;
+    let layer = find(&plan, &args.layer).ok_or_else(|| hint::no_layer(&model, &plan, &args.layer))?;
+    let engine = Engine::new(EngineOptions::threads(args.fit.threads)).map_err(|e| Failure::of(&e))?;
+    let kept = Kept::default();
+    let rows = engine.inspect_layer(&model, layer, &options, &kept);
+    let mut inspections = kept.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(slice) = args.slice {
+        inspections.retain(|i| i.row.slice_id == Some(slice));
+    }
+    let failure = |why: String| Failure::new(format!("{}: {why}", model.name));
+    let named = &layer.longname;
+    let found = match &inspections[..] {
+        [one] => one,
+        [] => {
+            let reason = rows.first().map_or("", |r| r.reason.as_str());
+            return Err(match args.slice {
+                Some(slice) if reason.is_empty() => failure(format!("'{named}' has no slice {slice}")),
+                _ => failure(format!("'{named}' has no spectrum: {reason}")),
+            });
+        }
+        several => {
+            let count = plural(several.len(), "slice");
+            return Err(failure(format!("'{named}' has {count}")).usage().hint("`--slice N` chooses one"));
+        }
+    };
+    let none = || {
+        let reason = if found.row.reason.is_empty() { "" } else { ": " };
+        failure(format!("'{named}' has no figure {}{reason}{}", args.figure.name(), found.row.reason))
+    };
+    let figure = args.figure.of(found, &options).ok_or_else(none)?;
+    output.write(&drawn(&figure, args.theme.into(), png)?)?;
+    Ok(exit::OK)
+}
+
+/// Whether a file is to be a PNG picture, by its name.
+pub fn is_png(path: Option<&Path>) -> bool {
+    path.and_then(Path::extension).is_some_and(|e| e.eq_ignore_ascii_case("png"))
+}
+
+/// The bytes of a figure.
+pub fn drawn(figure: &Figure, theme: Theme, png: bool) -> Result<Vec<u8>, Failure> {
+    let bytes = if png { figure.png(theme) } else { figure.svg(theme).map(String::into_bytes) };
+    bytes.map_err(|e| Failure::of(&e))
+}
+
+#[derive(Default)]
+struct Kept(Mutex<Vec<Inspection>>);
+
+impl Inspector for Kept {
+    fn inspect(&self, inspection: Inspection) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(inspection);
+    }
+}
+
+/// Writes the figures of every layer as it is analysed.
+pub struct Plots {
+    folder: PathBuf,
+    format: PlotFormat,
+    theme: Theme,
+    options: Options,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    written: HashSet<String>,
+    failure: Option<Failure>,
+}
+
+impl Plots {
+    /// Into a folder, which is made where it is missing.
+    pub fn new(folder: PathBuf, args: &PlotsArgs, options: &Options) -> Result<Self, Failure> {
+        fs::create_dir_all(&folder)
+            .map_err(|e| Failure::new(format!("cannot make the folder {}: {e}", folder.display())))?;
+        let (format, theme, options) = (args.plot_format, args.theme.into(), options.clone());
+        Ok(Plots { folder, format, theme, options, state: Mutex::default() })
+    }
+
+    /// How many files there are now, or why not all.
+    pub fn finish(self) -> Result<usize, Failure> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match state.failure {
+            Some(failure) => Err(failure),
+            None => Ok(state.written.len()),
+        }
+    }
+
+    fn write(&self, row: &Row, figure: &Figure) -> Result<(), Failure> {
+        let stem = self.unused(figures::stem(row, figure.name));
+        let svg = figure.svg(self.theme).map_err(|e| Failure::of(&e))?;
+        let mut files = Vec::new();
+        if self.format != PlotFormat::Png {
+            files.push(("svg", svg.clone().into_bytes()));
+        }
+        if self.format != PlotFormat::Svg {
+            files.push(("png", figures::png(&svg).map_err(|e| Failure::of(&e))?));
+        }
+        for (ending, bytes) in files {
+            Output::new(Some(&self.folder.join(format!("{stem}.{ending}"))))?.write(&bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The stem, or a longer one where this run has written that already: a tensor may have several rows.
+    fn unused(&self, stem: String) -> String {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = std::iter::once(stem.clone()).chain((2..).map(|k| format!("{stem}.{k}")));
+        let free = names.into_iter().find(|n| !state.written.contains(n)).unwrap_or(stem);
+        state.written.insert(free.clone());
+        free
+    }
+}
+
+impl Inspector for Plots {
+    fn inspect(&self, inspection: Inspection) {
+        for figure in figures::figures(&inspection, &self.options) {
+            if let Err(failure) = self.write(&inspection.row, &figure) {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.failure.get_or_insert(failure);
+            }
+        }
+    }
+}
+
+/// The folder of one of several models: what is left of its name when everything but letters, digits, dots, hyphens and underscores is
+/// gone, with a number where two models would share it.
+pub fn folder_of(name: &str, used: &mut HashSet<String>) -> String {
+    let last = name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("model");
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+    let plain: String = last.chars().map(safe).collect();
+    let plain = if plain.trim_matches('.').is_empty() { "model".to_owned() } else { plain };
+    let names = std::iter::once(plain.clone()).chain((2..).map(|k| format!("{plain}-{k}")));
+    let free = names.into_iter().find(|n| !used.contains(n)).unwrap_or(plain);
+    used.insert(free.clone());
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_s_name_is_safe_and_its_own() {
+        let mut used = HashSet::new();
+        let names =
+            ["a/model.pt", "b/model.pt", "..", "x/\u{202e}e v;il/", "/"].map(|n| folder_of(n, &mut used));
+        assert_eq!(names, ["model.pt", "model.pt-2", "model", "_e_v_il", "model-2"]);
+    }
+}
