@@ -6,6 +6,7 @@
 mod cross;
 mod faer_solver;
 mod gram;
+mod kernel;
 #[cfg(feature = "lapack")]
 mod lapack_solver;
 mod qr;
@@ -13,6 +14,7 @@ mod real;
 mod solver;
 mod svd;
 mod tridiagonal;
+mod two_stage;
 
 pub use cross::Cross;
 pub use faer_solver::{Faer, eigenpairs};
@@ -23,3 +25,4 @@ pub use qr::TallQr;
 pub use real::Real;
 pub use solver::{Block, EigenSolver, Order, SolveError, Square};
 pub use svd::Svd;
+pub use two_stage::TwoStage;
