@@ -32,16 +32,14 @@ pub(crate) enum Mode {
 /// # Safety
 /// `isa` is this processor's; `width` is a multiple of its lanes, `count` of 8; pointers are good for what they describe,
 /// and `out` overlaps nothing that is read.
-pub(crate) unsafe fn product<T: Vectors + Copy, const N: usize>(
+pub(crate) unsafe fn product<T: Vectors + Copy + Default, const N: usize>(
     isa: Isa,
     terms: [Term<T>; N],
     out: *mut T,
     out_step: usize,
     (width, count): (usize, usize),
     mode: Mode,
-) where
-    T: Default,
-{
+) {
     // SAFETY: the caller's.
     unsafe { dispatch(isa, Product { terms, out, out_step, width, count, mode }) }
 }

@@ -21,6 +21,8 @@ pub(crate) trait Simd<T>: Copy {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a b`.
     unsafe fn fnma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// What `fnma` gives in a lane, to the bit.
+    unsafe fn one_fnma(a: T, b: T, c: T) -> T;
     /// Of all lanes.
     unsafe fn sum(v: Self::V) -> T;
     /// Zero in the lanes before `lane`.
@@ -148,6 +150,10 @@ macro_rules! portable {
             #[inline(always)]
             unsafe fn fnma(a: [$t; 4], b: [$t; 4], c: [$t; 4]) -> [$t; 4] {
                 [c[0] - a[0] * b[0], c[1] - a[1] * b[1], c[2] - a[2] * b[2], c[3] - a[3] * b[3]]
+            }
+            #[inline(always)]
+            unsafe fn one_fnma(a: $t, b: $t, c: $t) -> $t {
+                c - a * b
             }
             #[inline(always)]
             unsafe fn sum(v: [$t; 4]) -> $t {

@@ -67,6 +67,10 @@ macro_rules! avx512 {
                 unsafe { $fnma(a, b, c) }
             }
             #[inline(always)]
+            unsafe fn one_fnma(a: $t, b: $t, c: $t) -> $t {
+                (-a).mul_add(b, c)
+            }
+            #[inline(always)]
             unsafe fn sum(v: $v) -> $t {
                 unsafe { $sum(v) }
             }
@@ -83,12 +87,36 @@ macro_rules! avx512 {
 }
 
 avx512!(
-    f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_fmadd_pd,
-    _mm512_fnmadd_pd, _mm512_reduce_add_pd, _mm512_maskz_mov_pd, _mm512_mask_storeu_pd
+    f64,
+    __m512d,
+    8,
+    __mmask8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_fmadd_pd,
+    _mm512_fnmadd_pd,
+    _mm512_reduce_add_pd,
+    _mm512_maskz_mov_pd,
+    _mm512_mask_storeu_pd
 );
 avx512!(
-    f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_fmadd_ps,
-    _mm512_fnmadd_ps, _mm512_reduce_add_ps, _mm512_maskz_mov_ps, _mm512_mask_storeu_ps
+    f32,
+    __m512,
+    16,
+    __mmask16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_fmadd_ps,
+    _mm512_fnmadd_ps,
+    _mm512_reduce_add_ps,
+    _mm512_maskz_mov_ps,
+    _mm512_mask_storeu_ps
 );
 
 macro_rules! avx2 {
@@ -130,6 +158,10 @@ macro_rules! avx2 {
                 unsafe { $fnma(a, b, c) }
             }
             #[inline(always)]
+            unsafe fn one_fnma(a: $t, b: $t, c: $t) -> $t {
+                (-a).mul_add(b, c)
+            }
+            #[inline(always)]
             unsafe fn sum(v: $v) -> $t {
                 let mut x = [0.0; $lanes];
                 unsafe { $store(x.as_mut_ptr(), v) };
@@ -167,12 +199,36 @@ unsafe fn from_lane<I, const LANES: usize>(lane: usize) -> __m256i {
 }
 
 avx2!(
-    f64, __m256d, 4, u64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_fmadd_pd, _mm256_fnmadd_pd,
-    _mm256_and_pd, _mm256_castsi256_pd, _mm256_maskstore_pd
+    f64,
+    __m256d,
+    4,
+    u64,
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_fmadd_pd,
+    _mm256_fnmadd_pd,
+    _mm256_and_pd,
+    _mm256_castsi256_pd,
+    _mm256_maskstore_pd
 );
 avx2!(
-    f32, __m256, 8, u32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps,
-    _mm256_and_ps, _mm256_castsi256_ps, _mm256_maskstore_ps
+    f32,
+    __m256,
+    8,
+    u32,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_fmadd_ps,
+    _mm256_fnmadd_ps,
+    _mm256_and_ps,
+    _mm256_castsi256_ps,
+    _mm256_maskstore_ps
 );
 
 impl Vectors for f32 {

@@ -277,7 +277,7 @@ impl<T: Real> Tiles<T> {
                     let end = to.min(first + (piece + 1) * height);
                     if end > from {
                         let part = &partial[piece * stride + from * tile..piece * stride + end * tile];
-                        sum.iter_mut().zip(part).for_each(|(s, p)| *s = *s + *p);
+                        sum.iter_mut().zip(part).for_each(|(s, p)| *s += *p);
                     }
                 }
                 let term = Term {
@@ -328,7 +328,7 @@ impl<T: Real> Tiles<T> {
         small.s.fill(T::default());
         for group in 0..groups {
             let part = &small.parts[group * tile..(group + 1) * tile];
-            small.s.iter_mut().zip(part).for_each(|(s, p)| *s = *s + *p);
+            small.s.iter_mut().zip(part).for_each(|(s, p)| *s += *p);
         }
         let (t, s, z) = (small.t.as_ptr(), small.s.as_mut_ptr(), small.room.as_mut_ptr());
         // SAFETY: each has b² numbers.
@@ -339,7 +339,7 @@ impl<T: Real> Tiles<T> {
             product(isa, [left], s, b, (b, b), Mode::Set);
         }
         let half = T::from_f64(-0.5);
-        small.s.iter_mut().for_each(|s| *s = *s * half);
+        small.s.iter_mut().for_each(|s| *s *= half);
     }
 }
 
@@ -448,8 +448,7 @@ impl<T: Real> Task<T> for Pass<T> {
                     let out = sums.add(i * tile);
                     Product { terms: [down], out, out_step, width, count, mode }.run::<S>();
                     if i != j {
-                        let across =
-                            Term { rows: view.next.add(i * tile), by_step: 1, apart: b, ..down };
+                        let across = Term { rows: view.next.add(i * tile), by_step: 1, apart: b, ..down };
                         let out = sums.add(j * tile);
                         Product { terms: [across], out, out_step, width, count, mode }.run::<S>();
                     }

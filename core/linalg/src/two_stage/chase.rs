@@ -1,8 +1,13 @@
 //! Second stage: a band matrix becomes tridiagonal, by reflectors that chase bulges down the band.
 
+// Rows, columns and vectors of a block are counted by the same numbers.
+#![allow(clippy::needless_range_loop)]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, TryLockError};
 
 use super::band::{Band, WIDEST};
+use super::negligible;
 use crate::Real;
 use crate::kernel::{Buffer, Isa, Shared, Simd, Task, dispatch, each};
 
@@ -11,6 +16,9 @@ const TOGETHER: usize = 8;
 
 /// How far a sweep stays behind the one before it, in steps: that many are done beyond its own.
 const BEHIND: usize = 2;
+
+/// Steps of a sweep, at least, for each thread: with fewer, threads would wait for one another most of the time.
+const FEWEST: usize = 12;
 
 /// Diagonal and subdiagonal of the tridiagonal matrix that is orthogonally similar to the band matrix.
 ///
@@ -21,45 +29,54 @@ pub(super) fn tridiagonal<T: Real>(mut band: Band<T>, isa: Isa, threads: usize) 
     let (n, b) = (band.n, band.b);
     let sweeps = n.saturating_sub(2);
     let groups = sweeps.div_ceil(TOGETHER);
-    // Steps that each group's last sweep has done.
-    let done: Vec<AtomicUsize> = (0..groups).map(|_| AtomicUsize::new(0)).collect();
-    let columns = Shared(band.columns.as_mut_ptr());
-    let step = band.step;
-    // Groups are begun in order, so one that waits waits for one that runs.
-    each(threads, groups, |group| {
-        let first = group * TOGETHER;
-        let count = TOGETHER.min(sweeps - first);
-        let _released = Released(&done[group]);
-        let (mut vectors, mut room) = (Buffer::<T>::zeros(TOGETHER * b), Buffer::<T>::zeros(2 * b));
-        let mut tau = [T::default(); TOGETHER];
-        let steps = |sweep: usize| (n - 1 - sweep).div_ceil(b);
-        // Round by round, each sweep a step; the later ones are still waiting in the first rounds.
-        for round in 0..steps(first) + BEHIND * (count - 1) + BEHIND {
-            for (i, tau) in tau.iter_mut().enumerate().take(count) {
-                let (sweep, Some(at)) = (first + i, round.checked_sub(BEHIND * i)) else { continue };
-                if at >= steps(sweep) {
-                    continue;
-                }
-                if i == 0 && group > 0 {
-                    await_steps(&done[group - 1], (at + BEHIND).min(steps(sweep - 1)));
-                }
-                let vector = &mut vectors[i * b..(i + 1) * b];
-                // SAFETY: the blocks of this step are columns sweep + 1 + at b and the b - 1 after (and column `sweep`, before the first),
-                // which the sweep before has left behind and the one after has not reached; the band has room for blocks that
-                // reach beyond its end.
-                unsafe {
-                    let columns = columns.get().add(WIDEST);
-                    let row = sweep + 1 + at * b;
-                    if at == 0 {
-                        dispatch(isa, First { column: columns.add(sweep * step), b, vector, tau });
+    let parts = threads.min(n.div_ceil(b) / FEWEST).max(1);
+    let mut vectors = Buffer::<T>::zeros(groups * TOGETHER * b);
+    let mut tau = vec![T::default(); groups * TOGETHER];
+    let chase = Chase {
+        n,
+        b,
+        isa,
+        parts,
+        step: band.step,
+        columns: Shared(band.columns.as_mut_ptr()),
+        vectors: Shared(vectors.as_mut_ptr()),
+        tau: Shared(tau.as_mut_ptr()),
+        done: (0..groups).map(|_| AtomicUsize::new(0)).collect(),
+    };
+    let places: Vec<Mutex<Place<T>>> = (0..parts)
+        .map(|part| Mutex::new(Place { part, group: 0, round: 0, room: Buffer::zeros(2 * b) }))
+        .collect();
+    // A thread prefers the part of its number, and helps with others where that one has to wait: nobody waits for a thread that has not
+    // been given to us.
+    each(parts, parts, |own| {
+        let mut tries = 0u32;
+        loop {
+            let (mut over, mut moved) = (true, false);
+            for k in 0..parts {
+                let mut place = match places[(own + k) % parts].try_lock() {
+                    Ok(place) => place,
+                    Err(TryLockError::WouldBlock) => {
+                        over = false;
+                        continue;
                     }
-                    let block = columns.add(row * step);
-                    let more = row + b < n;
-                    dispatch(isa, Step { block, step, b, vector, tau, room: &mut room[..2 * b], more });
+                    // Another thread has panicked, and will say so.
+                    Err(TryLockError::Poisoned(_)) => return,
+                };
+                moved |= chase.go_on(&mut place);
+                over &= place.group == groups;
+                if moved {
+                    over = false;
+                    break;
                 }
-                if i + 1 == count {
-                    done[group].store(at + 1, Ordering::Release);
-                }
+            }
+            if over {
+                break;
+            }
+            tries = if moved { 0 } else { tries + 1 };
+            if tries.is_multiple_of(1 << 8) {
+                std::thread::yield_now();
+            } else {
+                std::hint::spin_loop();
             }
         }
     });
@@ -68,24 +85,110 @@ pub(super) fn tridiagonal<T: Real>(mut band: Band<T>, isa: Isa, threads: usize) 
     (diagonal, below)
 }
 
-/// Lets those who wait for a group go on when it is over, or has panicked.
-struct Released<'a>(&'a AtomicUsize);
-
-impl Drop for Released<'_> {
-    fn drop(&mut self) {
-        self.0.store(usize::MAX, Ordering::Release);
-    }
+/// The work: groups of sweeps, and each of them cut into parts along the band, so that a part of the band stays with a thread.
+struct Chase<T> {
+    n: usize,
+    b: usize,
+    isa: Isa,
+    parts: usize,
+    step: usize,
+    columns: Shared<T>,
+    /// The reflector of each sweep where it is.
+    vectors: Shared<T>,
+    tau: Shared<T>,
+    /// Rounds that each group has done.
+    done: Vec<AtomicUsize>,
 }
 
-/// Waits until so many steps are done.
-fn await_steps(done: &AtomicUsize, steps: usize) {
-    let mut tries = 0u32;
-    while done.load(Ordering::Acquire) < steps {
-        tries += 1;
-        if tries.is_multiple_of(1 << 12) {
-            std::thread::yield_now();
-        } else {
-            std::hint::spin_loop();
+/// How far a part is.
+struct Place<T> {
+    part: usize,
+    group: usize,
+    /// Of the group: each of its sweeps takes a step, the later ones behind the earlier.
+    round: usize,
+    room: Buffer<T>,
+}
+
+impl<T: Real> Chase<T> {
+    /// Steps of a sweep.
+    fn steps(&self, sweep: usize) -> usize {
+        (self.n - 1 - sweep).div_ceil(self.b)
+    }
+
+    /// Sweeps of a group: the first, and how many.
+    fn sweeps(&self, group: usize) -> (usize, usize) {
+        let first = group * TOGETHER;
+        (first, TOGETHER.min(self.n - 2 - first))
+    }
+
+    /// The round of a group that a part begins with. In rounds, a part's steps of later sweeps lie as much higher up the band as those
+    /// sweeps are behind: what they need of the sweep before is in the same part.
+    fn begin(&self, group: usize, part: usize) -> usize {
+        let (first, count) = self.sweeps(group);
+        let rounds = self.steps(first) + BEHIND * (count - 1);
+        rounds * part / self.parts
+    }
+
+    /// Steps of one part until it has to wait; whether there were any.
+    fn go_on(&self, place: &mut Place<T>) -> bool {
+        let mut moved = false;
+        while place.group < self.done.len() {
+            let (group, part) = (place.group, place.part);
+            let (first, count) = self.sweeps(group);
+            let (begin, end) = (self.begin(group, part), self.begin(group, part + 1));
+            if place.round < begin {
+                // The part above has to be through with this group.
+                if self.done[group].load(Ordering::Acquire) < begin {
+                    return moved;
+                }
+                place.round = begin;
+            }
+            while place.round < end {
+                if group > 0 && place.round < self.steps(first) {
+                    let ahead = (place.round + BEHIND).min(self.steps(first - 1));
+                    if self.done[group - 1].load(Ordering::Acquire) < ahead + BEHIND * (TOGETHER - 1) {
+                        return moved;
+                    }
+                }
+                for i in 0..count {
+                    let Some(at) = place.round.checked_sub(BEHIND * i) else { break };
+                    if at < self.steps(first + i) {
+                        // SAFETY: see `take`: its conditions are the order that was waited for.
+                        unsafe { self.take(first + i, at, &mut place.room) };
+                    }
+                }
+                place.round += 1;
+                moved = true;
+                self.done[group].store(place.round, Ordering::Release);
+            }
+            place.group += 1;
+            place.round = 0;
+        }
+        moved
+    }
+
+    /// One step of one sweep.
+    ///
+    /// # Safety
+    /// The sweep's steps before are done, and two more of the sweep before; the sweep after has not done as many. The blocks of this
+    /// step, columns `sweep + 1 + at b` and the `b - 1` after (and column `sweep`, before the first), are then in nobody
+    /// else's hands, and neither is the sweep's vector.
+    unsafe fn take(&self, sweep: usize, at: usize, room: &mut Buffer<T>) {
+        let (b, step) = (self.b, self.step);
+        // SAFETY: the caller's; the band has room for blocks that reach beyond its end.
+        unsafe {
+            let vector = std::slice::from_raw_parts_mut(self.vectors.get().add(sweep * b), b);
+            let tau = &mut *self.tau.get().add(sweep);
+            let columns = self.columns.get().add(WIDEST);
+            let row = sweep + 1 + at * b;
+            if at == 0 {
+                dispatch(
+                    self.isa,
+                    First { column: columns.add(sweep * step), b, vector: &mut *vector, tau: &mut *tau },
+                );
+            }
+            let (block, more) = (columns.add(row * step), row + b < self.n);
+            dispatch(self.isa, Step { block, step, b, vector, tau, room: &mut room[..2 * b], more });
         }
     }
 }
@@ -97,9 +200,9 @@ fn reflector<T: Real>(x: &mut [T]) -> (T, T) {
     let alpha = x[0];
     let mut squares = zero;
     for v in &x[1..] {
-        squares = squares + *v * *v;
+        squares += *v * *v;
     }
-    if squares == zero {
+    if squares < negligible() {
         x.fill(zero);
         x[0] = one;
         return (zero, alpha);
@@ -108,7 +211,7 @@ fn reflector<T: Real>(x: &mut [T]) -> (T, T) {
     let beta = if alpha < zero { norm } else { -norm };
     let scale = one / (alpha - beta);
     for v in &mut x[1..] {
-        *v = *v * scale;
+        *v *= scale;
     }
     x[0] = one;
     ((beta - alpha) / beta, beta)
@@ -162,6 +265,7 @@ impl<T: Real> Task<T> for Step<'_, T> {
         // SAFETY: the caller's.
         unsafe {
             match self.b / S::LANES {
+                1 => self.wide::<S, 1>(),
                 2 => self.wide::<S, 2>(),
                 3 => self.wide::<S, 3>(),
                 4 => self.wide::<S, 4>(),

@@ -1,5 +1,6 @@
 //! QR of a tall panel: Householder vectors in compact WY form.
 
+use super::negligible;
 use crate::Real;
 use crate::kernel::{Isa, Mode, Simd, Task, Term, dispatch, product};
 
@@ -90,7 +91,7 @@ fn triangle<T: Real>(tau: &[T; STRIP], gram: &[T], gram_step: usize, t: &mut [T]
         for i in 0..j {
             let mut sum = T::default();
             for k in i..j {
-                sum = sum + t[(q + i) * b + q + k] * gram[k * gram_step + j];
+                sum += t[(q + i) * b + q + k] * gram[k * gram_step + j];
             }
             t[(q + i) * b + q + j] = -(tau[j] * sum);
         }
@@ -136,7 +137,7 @@ impl<T: Real> Strip<'_, T> {
             for j in 0..STRIP {
                 let head = self.panel.add(j * self.step);
                 let alpha = *head.add(j);
-                if dots[j] == zero {
+                if dots[j] < negligible() {
                     self.tau[j] = zero;
                     self.pass::<S, WIDE>(j, zero, &[zero; STRIP], &mut dots);
                     continue;
@@ -175,7 +176,7 @@ impl<T: Real> Strip<'_, T> {
                 // SAFETY: a row of the panel.
                 unsafe {
                     let v = self.panel.add(r * self.step + j);
-                    *v = *v * scale;
+                    *v *= scale;
                 }
             }
             return;
@@ -206,7 +207,8 @@ impl<T: Real> Strip<'_, T> {
                         if j != usize::MAX {
                             scaled = *row.add(j) * scale;
                             v = S::splat(scaled);
-                            x = x - scaled * y[next];
+                            // As the vector below has it: where much cancels, the products must be those of what is stored.
+                            x = S::one_fnma(scaled, y[next], x);
                         }
                         let mut line = [zero; WIDE];
                         for (i, l) in line.iter_mut().enumerate() {
