@@ -63,7 +63,7 @@ pub struct EsdArgs {
     #[arg(value_parser = PossibleValuesParser::new(["f64", "f32"]).map(|p| options::precision(&p)))]
     precision: Precision,
     /// Library that finds eigenvalues
-    #[arg(long, value_name = "NAME", default_value = "faer", help_heading = "Arithmetic")]
+    #[arg(long, value_name = "NAME", default_value = "native", help_heading = "Arithmetic")]
     #[arg(value_parser = PossibleValuesParser::new(SOLVERS).map(|s| options::solver(&s)))]
     solver: Solver,
     /// Threads; 0: as many as the machine has

@@ -12,10 +12,10 @@ pub const MAX_THREADS: u64 = 1024;
 
 /// Values of `--solver`.
 #[cfg(feature = "lapack")]
-pub const SOLVERS: &[&str] = &["faer", "lapack"];
+pub const SOLVERS: &[&str] = &["native", "faer", "lapack"];
 /// Values of `--solver`.
 #[cfg(not(feature = "lapack"))]
-pub const SOLVERS: &[&str] = &["faer"];
+pub const SOLVERS: &[&str] = &["native", "faer"];
 
 /// What decides which tensors are layers, and which matrices they are made of.
 #[derive(Args, Debug)]
@@ -155,7 +155,7 @@ pub struct FitArgs {
     #[arg(value_parser = PossibleValuesParser::new(["f64", "f32"]).map(|p| precision(&p)))]
     precision: Precision,
     /// Library that finds eigenvalues
-    #[arg(long, value_name = "NAME", default_value = "faer", help_heading = "Arithmetic")]
+    #[arg(long, value_name = "NAME", default_value = "native", help_heading = "Arithmetic")]
     #[arg(value_parser = PossibleValuesParser::new(SOLVERS).map(|s| solver(&s)))]
     solver: Solver,
     /// Threads; 0: as many as the machine has
@@ -193,7 +193,8 @@ pub fn solver(name: &str) -> Solver {
     match name {
         #[cfg(feature = "lapack")]
         "lapack" => Solver::Lapack,
-        _ => Solver::Faer,
+        "faer" => Solver::Faer,
+        _ => Solver::Native,
     }
 }
 

@@ -24,7 +24,7 @@ fn figures_of_a_known_spectrum_are_shown() {
         assert!(cells.contains(&figure), "{figure}: {cells:?}");
     }
     assert!(ran.stdout.starts_with("model.safetensors: safetensors, 6 tensors, 2,791 parameters\n"));
-    assert!(ran.stdout.contains("conventions default, precision f64, solver faer"));
+    assert!(ran.stdout.contains("conventions default, precision f64, solver native"));
     assert!(ran.stdout.contains("mean over 3: log_norm "));
 }
 

@@ -4,6 +4,8 @@ use std::iter::Sum;
 
 use faer::traits::RealField;
 
+use crate::kernel::Vectors;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
@@ -12,7 +14,7 @@ mod sealed {
 
 /// `f32` or `f64`.
 pub trait Real:
-    sealed::Sealed + RealField + Copy + Default + PartialOrd + Sum + Send + Sync + 'static
+    sealed::Sealed + Vectors + RealField + Copy + Default + PartialOrd + Sum + Send + Sync + 'static
 {
     /// Spacing of the numbers just above 1.
     const EPSILON: f64;
@@ -20,6 +22,8 @@ pub trait Real:
     fn from_f64(value: f64) -> Self;
     /// Widens to a double.
     fn to_f64(self) -> f64;
+    /// Square root.
+    fn root(self) -> Self;
 }
 
 impl Real for f32 {
@@ -30,6 +34,9 @@ impl Real for f32 {
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+    fn root(self) -> Self {
+        self.sqrt()
+    }
 }
 
 impl Real for f64 {
@@ -39,5 +46,8 @@ impl Real for f64 {
     }
     fn to_f64(self) -> f64 {
         self
+    }
+    fn root(self) -> Self {
+        self.sqrt()
     }
 }

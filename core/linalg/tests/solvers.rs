@@ -1,11 +1,12 @@
 //! Solvers against closed forms, identities and one another.
 #![allow(missing_docs)]
 
-use eigenscope_linalg::{Block, Cross, EigenSolver, Faer, Gram, Order, Square, TallQr};
+use eigenscope_linalg::{Block, Cross, EigenSolver, Faer, Gram, Native, Order, Square, TallQr};
 use proptest::prelude::*;
 
 fn solvers() -> Vec<Box<dyn EigenSolver<f64>>> {
     vec![
+        Box::new(Native),
         Box::new(Faer),
         #[cfg(feature = "lapack")]
         Box::new(eigenscope_linalg::Lapack),
@@ -27,7 +28,7 @@ fn second_difference(n: usize) -> Square<f64> {
 #[test]
 fn eigenvalues_of_the_second_difference_match_their_closed_form() {
     for solver in solvers() {
-        for n in [1, 2, 7, 64, 300] {
+        for n in [1, 2, 7, 64, 300, 500] {
             let values = solver.eigenvalues(&second_difference(n), 1).unwrap();
             for (k, v) in values.iter().enumerate() {
                 let exact = 2.0 - 2.0 * (std::f64::consts::PI * (k + 1) as f64 / (n + 1) as f64).cos();
@@ -40,9 +41,11 @@ fn eigenvalues_of_the_second_difference_match_their_closed_form() {
 #[test]
 fn a_matrix_of_nan_is_an_error_not_a_spectrum() {
     for solver in solvers() {
-        let mut a = second_difference(5);
-        a.data_mut()[0] = f64::NAN;
-        assert!(solver.eigenvalues(&a, 1).is_err(), "{}", solver.name());
+        for n in [5, 200] {
+            let mut a = second_difference(n);
+            a.data_mut()[0] = f64::NAN;
+            assert!(solver.eigenvalues(&a, 1).is_err(), "{} {n}", solver.name());
+        }
     }
 }
 

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::spectrum::Rng;
 
-    const SOLVING: Solving = Solving { precision: Precision::F64, solver: Solver::Faer, threads: 1 };
+    const SOLVING: Solving = Solving { precision: Precision::F64, solver: Solver::Native, threads: 1 };
 
     fn taps(out: usize, input: usize, count: usize) -> Vec<Array2<f64>> {
         let mut rng = Rng::new(8);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use eigenscope_linalg::{Block, EigenSolver, Faer, Gram, Real, SolveError, TallQr};
+use eigenscope_linalg::{Block, EigenSolver, Faer, Gram, Native, Real, SolveError, TallQr};
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::MatrixView;
@@ -37,8 +37,10 @@ impl Precision {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Solver {
-    /// Pure Rust.
+    /// Our own, in pure Rust.
     #[default]
+    Native,
+    /// The `faer` crate, in pure Rust too.
     Faer,
     /// The system's LAPACK; needs the `lapack` feature.
     #[cfg(feature = "lapack")]
@@ -48,10 +50,12 @@ pub enum Solver {
 impl Solver {
     fn instance<T: Real>(self) -> &'static dyn EigenSolver<T>
     where
+        Native: EigenSolver<T>,
         Faer: EigenSolver<T>,
         LapackOrFaer: EigenSolver<T>,
     {
         match self {
+            Solver::Native => &Native,
             Solver::Faer => &Faer,
             #[cfg(feature = "lapack")]
             Solver::Lapack => &eigenscope_linalg::Lapack,
@@ -198,7 +202,7 @@ mod tests {
             (j + 1) as f64 * angle.sin()
         });
         for precision in [Precision::F64, Precision::F32] {
-            let (values, method) = eigenvalues(&tall, precision, Solver::Faer, 1).unwrap();
+            let (values, method) = eigenvalues(&tall, precision, Solver::Native, 1).unwrap();
             assert_eq!(method, Method::Gram);
             for (v, exact) in values.iter().zip([1.0, 4.0, 9.0]) {
                 let tolerance = if precision == Precision::F64 { 1e-12 } else { 1e-4 };
@@ -210,7 +214,7 @@ mod tests {
     #[test]
     fn small_singular_values_come_from_an_svd() {
         let w = view(4, 2, |i, j| [[0.6, -0.8e-9], [0.8, 0.6e-9], [0.0, 0.0], [0.0, 0.0]][i][j]);
-        let (values, method) = eigenvalues(&w, Precision::F64, Solver::Faer, 1).unwrap();
+        let (values, method) = eigenvalues(&w, Precision::F64, Solver::Native, 1).unwrap();
         assert_eq!(method, Method::Svd);
         assert!((values[0].sqrt() / 1e-9 - 1.0).abs() < 1e-6, "{values:?}");
     }
@@ -218,7 +222,7 @@ mod tests {
     #[test]
     fn a_rank_deficient_matrix_has_zeros_at_the_level_of_rounding() {
         let (values, method) =
-            eigenvalues(&view(40, 20, |i, _| i as f64), Precision::F64, Solver::Faer, 1).unwrap();
+            eigenvalues(&view(40, 20, |i, _| i as f64), Precision::F64, Solver::Native, 1).unwrap();
         assert_eq!(method, Method::Svd);
         assert!(values[18] < 1e-26 * values[19], "{:?}", &values[17..]);
     }
@@ -226,10 +230,10 @@ mod tests {
     #[test]
     fn zeros_and_infinities_are_told_apart() {
         let zero = view(5, 3, |_, _| 0.0);
-        assert_eq!(eigenvalues(&zero, Precision::F64, Solver::Faer, 1).unwrap().0, [0.0; 3]);
+        assert_eq!(eigenvalues(&zero, Precision::F64, Solver::Native, 1).unwrap().0, [0.0; 3]);
         for bad in [f64::NAN, f64::INFINITY, 1e200] {
             let w = view(5, 3, |i, j| if (i, j) == (2, 1) { bad } else { 1.0 });
-            assert_eq!(eigenvalues(&w, Precision::F64, Solver::Faer, 1), Err(SpectrumError::NonFinite));
+            assert_eq!(eigenvalues(&w, Precision::F64, Solver::Native, 1), Err(SpectrumError::NonFinite));
         }
     }
 }

@@ -1,0 +1,244 @@
+//! AVX-512 and AVX2.
+
+use std::arch::x86_64::*;
+
+use super::simd::{Portable, Simd, Task, Vectors};
+
+/// 512 bits, 32 registers.
+#[derive(Clone, Copy)]
+pub struct Avx512;
+
+/// 256 bits, 16 registers, fused multiply-add.
+#[derive(Clone, Copy)]
+pub struct Avx2;
+
+/// # Safety
+/// The processor has AVX-512F, AVX2 and FMA; what the task asks for.
+#[target_feature(enable = "avx512f,avx2,fma")]
+pub(super) unsafe fn with_avx512<T: Vectors, K: Task<T>>(task: K) -> K::Output {
+    // SAFETY: the caller's.
+    unsafe { task.run::<T::Wide>() }
+}
+
+/// # Safety
+/// The processor has AVX2 and FMA; what the task asks for.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn with_avx2<T: Vectors, K: Task<T>>(task: K) -> K::Output {
+    // SAFETY: the caller's.
+    unsafe { task.run::<T::Middle>() }
+}
+
+macro_rules! avx512 {
+    ($t:ty, $v:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $fma:ident, $fnma:ident,
+     $sum:ident, $keep:ident, $store_from:ident) => {
+        // SAFETY of every block: the trait's callers have the instruction set and good pointers.
+        #[allow(clippy::undocumented_unsafe_blocks)]
+        impl Simd<$t> for Avx512 {
+            type V = $v;
+            const LANES: usize = $lanes;
+            const MANY: bool = true;
+
+            #[inline(always)]
+            unsafe fn splat(x: $t) -> $v {
+                unsafe { $splat(x) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const $t) -> $v {
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(to: *mut $t, v: $v) {
+                unsafe { $store(to, v) }
+            }
+            #[inline(always)]
+            unsafe fn add(a: $v, b: $v) -> $v {
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn sub(a: $v, b: $v) -> $v {
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn fma(a: $v, b: $v, c: $v) -> $v {
+                unsafe { $fma(a, b, c) }
+            }
+            #[inline(always)]
+            unsafe fn fnma(a: $v, b: $v, c: $v) -> $v {
+                unsafe { $fnma(a, b, c) }
+            }
+            #[inline(always)]
+            unsafe fn one_fnma(a: $t, b: $t, c: $t) -> $t {
+                (-a).mul_add(b, c)
+            }
+            #[inline(always)]
+            unsafe fn sum(v: $v) -> $t {
+                unsafe { $sum(v) }
+            }
+            #[inline(always)]
+            unsafe fn keep_from(v: $v, lane: usize) -> $v {
+                unsafe { $keep((u32::MAX << lane) as $mask, v) }
+            }
+            #[inline(always)]
+            unsafe fn store_from(to: *mut $t, lane: usize, v: $v) {
+                unsafe { $store_from(to, (u32::MAX << lane) as $mask, v) }
+            }
+        }
+    };
+}
+
+avx512!(
+    f64,
+    __m512d,
+    8,
+    __mmask8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_fmadd_pd,
+    _mm512_fnmadd_pd,
+    _mm512_reduce_add_pd,
+    _mm512_maskz_mov_pd,
+    _mm512_mask_storeu_pd
+);
+avx512!(
+    f32,
+    __m512,
+    16,
+    __mmask16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_fmadd_ps,
+    _mm512_fnmadd_ps,
+    _mm512_reduce_add_ps,
+    _mm512_maskz_mov_ps,
+    _mm512_mask_storeu_ps
+);
+
+macro_rules! avx2 {
+    ($t:ty, $v:ty, $lanes:literal, $int:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $fma:ident, $fnma:ident,
+     $and:ident, $cast:ident, $store_from:ident) => {
+        // SAFETY of every block: the trait's callers have the instruction set and good pointers.
+        #[allow(clippy::undocumented_unsafe_blocks)]
+        impl Simd<$t> for Avx2 {
+            type V = $v;
+            const LANES: usize = $lanes;
+            const MANY: bool = false;
+
+            #[inline(always)]
+            unsafe fn splat(x: $t) -> $v {
+                unsafe { $splat(x) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const $t) -> $v {
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(to: *mut $t, v: $v) {
+                unsafe { $store(to, v) }
+            }
+            #[inline(always)]
+            unsafe fn add(a: $v, b: $v) -> $v {
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn sub(a: $v, b: $v) -> $v {
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn fma(a: $v, b: $v, c: $v) -> $v {
+                unsafe { $fma(a, b, c) }
+            }
+            #[inline(always)]
+            unsafe fn fnma(a: $v, b: $v, c: $v) -> $v {
+                unsafe { $fnma(a, b, c) }
+            }
+            #[inline(always)]
+            unsafe fn one_fnma(a: $t, b: $t, c: $t) -> $t {
+                (-a).mul_add(b, c)
+            }
+            #[inline(always)]
+            unsafe fn sum(v: $v) -> $t {
+                let mut x = [0.0; $lanes];
+                unsafe { $store(x.as_mut_ptr(), v) };
+                let mut half = $lanes / 2;
+                while half > 0 {
+                    for i in 0..half {
+                        x[i] += x[i + half];
+                    }
+                    half /= 2;
+                }
+                x[0]
+            }
+            #[inline(always)]
+            unsafe fn keep_from(v: $v, lane: usize) -> $v {
+                unsafe { $and(v, $cast(from_lane::<$int, $lanes>(lane))) }
+            }
+            #[inline(always)]
+            unsafe fn store_from(to: *mut $t, lane: usize, v: $v) {
+                unsafe { $store_from(to, from_lane::<$int, $lanes>(lane), v) }
+            }
+        }
+    };
+}
+
+/// All bits of the lanes from one on: a window of a row of zeros and ones.
+///
+/// # Safety
+/// The processor has AVX2, `lane` is at most `LANES`, and so many `I` are 32 bytes.
+#[inline(always)]
+unsafe fn from_lane<I, const LANES: usize>(lane: usize) -> __m256i {
+    static BITS: [[u8; 32]; 2] = [[0; 32], [0xFF; 32]];
+    debug_assert!(lane <= LANES && LANES * size_of::<I>() == 32);
+    // SAFETY: 32 bytes that begin (LANES - lane) elements into 64.
+    unsafe { _mm256_loadu_si256(BITS.as_ptr().cast::<I>().add(LANES - lane).cast()) }
+}
+
+avx2!(
+    f64,
+    __m256d,
+    4,
+    u64,
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_fmadd_pd,
+    _mm256_fnmadd_pd,
+    _mm256_and_pd,
+    _mm256_castsi256_pd,
+    _mm256_maskstore_pd
+);
+avx2!(
+    f32,
+    __m256,
+    8,
+    u32,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_fmadd_ps,
+    _mm256_fnmadd_ps,
+    _mm256_and_ps,
+    _mm256_castsi256_ps,
+    _mm256_maskstore_ps
+);
+
+impl Vectors for f32 {
+    type Wide = Avx512;
+    type Middle = Avx2;
+    type Narrow = Portable;
+}
+
+impl Vectors for f64 {
+    type Wide = Avx512;
+    type Middle = Avx2;
+    type Narrow = Portable;
+}
