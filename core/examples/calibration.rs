@@ -9,8 +9,6 @@ use eigenscope::fit::{
 
 /// Samples of each bootstrap.
 const BOOTSTRAP: usize = 200;
-/// Values of each sample.
-const VALUES: usize = 1024;
 /// Larger side, smaller side, pooled slices.
 const SHAPES: [(usize, usize, usize); 5] =
     [(1024, 1024, 1), (2048, 1024, 1), (512, 512, 1), (1024, 128, 1), (64, 32, 9)];
@@ -31,18 +29,41 @@ fn uniforms(seed: u64) -> impl FnMut() -> f64 {
     }
 }
 
-/// Independent values: a power law from 1 on, and below it, for the rest, a flat body that joins its density.
-fn heavy(alpha: f64, tail_share: f64, seed: u64) -> Vec<f64> {
+/// A distribution whose tail is a power law from 1 on.
+struct Ensemble {
+    name: &'static str,
+    alpha: f64,
+    /// Values of each sample.
+    values: usize,
+    /// Share of the tail; the rest has the density of `body`.
+    tail: f64,
+    /// Values of the body as a function of a uniform one.
+    body: fn(f64, f64) -> f64,
+}
+
+/// Clauset, Shalizi and Newman (2009, equation 3.10): the body is exponential and joins the tail smoothly.
+fn smooth(alpha: f64, values: usize) -> Ensemble {
+    let (tail, body) = (1.0 / (alpha - 1.0), (alpha.exp() - 1.0) / alpha);
+    let draw = |alpha: f64, u: f64| -(1.0 - u * (1.0 - (-alpha).exp())).ln() / alpha;
+    Ensemble { name: "smooth", alpha, values, tail: tail / (tail + body), body: draw }
+}
+
+/// The body's density falls in a straight line to 0 at 1.
+fn kinked(alpha: f64, tail: f64) -> Ensemble {
+    Ensemble { name: "kinked", alpha, values: 1024, tail, body: |_, u| 1.0 - (1.0 - u).sqrt() }
+}
+
+/// Independent values, sorted.
+fn sample(of: &Ensemble, seed: u64) -> Vec<f64> {
     let mut uniform = uniforms(seed);
     let mut draw = || {
-        if uniform() < tail_share {
-            (1.0 - uniform()).powf(-1.0 / (alpha - 1.0))
+        if uniform() < of.tail {
+            (1.0 - uniform()).powf(-1.0 / (of.alpha - 1.0))
         } else {
-            // Density falls in a straight line from 0 to 1, so that the kink at 1 is plain.
-            1.0 - (1.0 - uniform()).sqrt()
+            (of.body)(of.alpha, uniform())
         }
     };
-    let mut x: Vec<f64> = (0..VALUES).map(|_| draw()).filter(|v| *v > 0.0).collect();
+    let mut x: Vec<f64> = (0..of.values).map(|_| draw()).filter(|v| *v > 0.0).collect();
     x.sort_unstable_by(f64::total_cmp);
     x
 }
@@ -55,17 +76,27 @@ fn mean_and_sd(x: &[f64]) -> (f64, f64) {
 
 fn main() {
     let replicates: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(400);
+    println!("independent values, {replicates} samples each: how often an interval holds the true exponent");
     println!(
-        "independent values, {VALUES} each, {replicates} samples: how often an interval holds the true exponent"
+        "  body    alpha  values   tail  mean alpha     sd  mean alpha_se  mean sigma  95 % interval  alpha +- 1.96 sigma"
     );
-    println!(
-        "  alpha  tail  mean alpha     sd  mean alpha_se  mean sigma  95 % interval  alpha +- 1.96 sigma"
-    );
-    for (alpha, share) in [(2.0, 0.3), (2.5, 0.3), (3.5, 0.3), (2.5, 0.1), (2.5, 1.0)] {
+    let ensembles = [
+        smooth(2.0, 1024),
+        smooth(2.5, 1024),
+        smooth(3.5, 1024),
+        smooth(2.5, 4096),
+        kinked(2.0, 0.3),
+        kinked(2.5, 0.3),
+        kinked(3.5, 0.3),
+        kinked(2.5, 1.0),
+        kinked(2.5, 0.1),
+    ];
+    for ensemble in &ensembles {
+        let Ensemble { name, alpha, values, tail, .. } = *ensemble;
         let (mut alphas, mut errors, mut sigmas) = (Vec::new(), Vec::new(), Vec::new());
         let (mut covered, mut textbook) = (0, 0);
         for seed in 0..replicates {
-            let x = heavy(alpha, share, seed + 1);
+            let x = sample(ensemble, seed + 1);
             let Ok(fit) = scan(&x) else { continue };
             let Some(b) = bootstrap(&x, &fit, BOOTSTRAP, seed, scan) else { continue };
             alphas.push(fit.alpha);
@@ -77,7 +108,7 @@ fn main() {
         let (mean, sd) = mean_and_sd(&alphas);
         let percent = |count: usize| 100.0 * count as f64 / alphas.len() as f64;
         println!(
-            "  {alpha:5.2}  {share:4.1}  {mean:10.3}  {sd:5.3}  {:13.3}  {:10.3}  {:11.1} %  {:17.1} %",
+            "  {name}  {alpha:5.2}  {values:6}  {tail:5.2}  {mean:10.3}  {sd:5.3}  {:13.3}  {:10.3}  {:11.1} %  {:17.1} %",
             mean_and_sd(&errors).0,
             mean_and_sd(&sigmas).0,
             percent(covered),

@@ -1,7 +1,11 @@
-//! The semi-parametric bootstrap (Clauset, Shalizi, Newman 2009, section 4.1): samples of the fitted power law above xmin and of the
-//! values themselves below it, each fitted as the values were, xmin included.
+//! Two bootstraps of a fit, xmin chosen anew in each replicate.
 //!
-//! Its draws are independent. Eigenvalues repel each other, so of a spectrum the interval is wide and the p-value large rather than
+//! The uncertainty of alpha comes from samples of the values themselves, with replacement (Efron 1979): percentiles of their exponents.
+//! The goodness of fit comes from the semi-parametric samples of Clauset, Shalizi and Newman (2009, section 4.1): of the fitted power law
+//! above xmin and of the values below it. Intervals from these, which take the fitted xmin for the true one, are too narrow where
+//! alpha is large.
+//!
+//! Draws are independent. Eigenvalues repel each other, so of a spectrum the interval is wide and the p-value large rather than
 //! the other way round.
 
 use rayon::prelude::*;
@@ -14,11 +18,11 @@ use super::{FitError, PowerLaw};
 pub struct Bootstrap {
     /// Standard error of alpha, the choice of xmin included.
     pub alpha_se: f64,
-    /// 95 % interval of alpha: alpha - 1 over and times the larger of the two factors that hold 95 % of the replicates' alpha - 1.
+    /// 95 % interval of alpha: the 2.5 % and 97.5 % points of the replicates' alpha.
     pub alpha_interval: [f64; 2],
     /// Share of replicates with a larger D: small where the power law is implausible.
     pub gof_p: f64,
-    /// Replicates that could be fitted.
+    /// Replicates of the values that could be fitted.
     pub replicates: usize,
 }
 
@@ -33,8 +37,16 @@ pub fn bootstrap(
     let body = &sorted[..sorted.partition_point(|v| *v < fit.xmin)];
     let share = (sorted.len() - body.len()) as f64 / sorted.len() as f64;
     let power = -1.0 / (fit.alpha - 1.0);
-    let one = |replicate: u64| -> Option<(f64, f64)> {
-        let mut stream = Stream::new(seed, replicate);
+    let refitted = |mut sample: Vec<f64>| -> Option<PowerLaw> {
+        sample.sort_unstable_by(f64::total_cmp);
+        refit(&sample).ok().filter(|fit| fit.alpha.is_finite())
+    };
+    let of_values = |replicate: u64| {
+        let mut stream = Stream::new(seed, 2 * replicate);
+        refitted((0..sorted.len()).map(|_| sorted[stream.index(sorted.len())]).collect())
+    };
+    let of_model = |replicate: u64| {
+        let mut stream = Stream::new(seed, 2 * replicate + 1);
         let mut draw = || {
             if body.is_empty() || stream.uniform() < share {
                 fit.xmin * (1.0 - stream.uniform()).powf(power)
@@ -42,34 +54,32 @@ pub fn bootstrap(
                 body[stream.index(body.len())]
             }
         };
-        let mut sample: Vec<f64> = (0..sorted.len()).map(|_| draw()).collect();
-        sample.sort_unstable_by(f64::total_cmp);
-        let fit = refit(&sample).ok()?;
-        fit.alpha.is_finite().then_some((fit.alpha, fit.d))
+        refitted((0..sorted.len()).map(|_| draw()).collect())
     };
-    let found: Vec<(f64, f64)> = (0..replicates as u64).into_par_iter().filter_map(one).collect();
-    let count = found.len();
-    if count < 10 || !fit.alpha.is_finite() {
+    let all = 0..replicates as u64;
+    let mut alphas: Vec<f64> =
+        all.clone().into_par_iter().filter_map(of_values).map(|fit| fit.alpha).collect();
+    let distances: Vec<f64> = all.into_par_iter().filter_map(of_model).map(|fit| fit.d).collect();
+    let count = alphas.len();
+    if count.min(distances.len()) < 10 || !fit.alpha.is_finite() {
         return None;
     }
-    let mean = found.iter().map(|f| f.0).sum::<f64>() / count as f64;
-    let variance = found.iter().map(|f| (f.0 - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
-    let larger = found.iter().filter(|f| f.1 > fit.d).count();
-    let mut logs: Vec<f64> = found.iter().map(|f| ((f.0 - 1.0) / (fit.alpha - 1.0)).ln()).collect();
-    logs.sort_unstable_by(f64::total_cmp);
-    let quantile = |level: f64| {
-        let place = level * (count - 1) as f64;
-        let low = place.floor() as usize;
-        logs[low] + place.fract() * (logs[(low + 1).min(count - 1)] - logs[low])
-    };
-    // Where the scan starts too low, replicates share its bias only in part; the wider side on both makes up for it.
-    let wide = quantile(0.975).max(-quantile(0.025)).exp();
+    let mean = alphas.iter().sum::<f64>() / count as f64;
+    let variance = alphas.iter().map(|alpha| (alpha - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
+    let larger = distances.iter().filter(|d| **d > fit.d).count();
+    alphas.sort_unstable_by(f64::total_cmp);
     Some(Bootstrap {
         alpha_se: variance.sqrt(),
-        alpha_interval: [1.0 + (fit.alpha - 1.0) / wide, 1.0 + (fit.alpha - 1.0) * wide],
-        gof_p: larger as f64 / count as f64,
+        alpha_interval: [quantile(&alphas, 0.025), quantile(&alphas, 0.975)],
+        gof_p: larger as f64 / distances.len() as f64,
         replicates: count,
     })
+}
+
+fn quantile(sorted: &[f64], level: f64) -> f64 {
+    let place = level * (sorted.len() - 1) as f64;
+    let low = place.floor() as usize;
+    sorted[low] + place.fract() * (sorted[(low + 1).min(sorted.len() - 1)] - sorted[low])
 }
 
 #[cfg(test)]
