@@ -4,3 +4,7 @@
 //! A library of its own, so that the engine that trainers embed stays free of it.
 
 #![forbid(unsafe_code)]
+
+pub mod compare;
+pub mod rows;
+pub mod store;
