@@ -124,7 +124,7 @@ fn metrics(
         None => Ok(metrics),
         Some(name) => {
             let failure = Failure::new(format!("no model of the store has a metric '{name}'")).usage();
-            let names = columns.iter().map(String::as_str).chain(known.iter().copied());
+            let names: BTreeSet<&str> = columns.iter().map(String::as_str).chain(known).collect();
             Err(did_you_mean(&near(name, names)).into_iter().fold(failure, Failure::hint))
         }
     }
@@ -239,7 +239,7 @@ fn section(findings: &[&Finding], width: usize) -> String {
     ];
     let odds = |f: &Finding| match f.chance {
         None => String::new(),
-        Some(chance) if chance <= 1e-6 => "< 1 in 1e6".to_owned(),
+        Some(chance) if chance <= 1e-6 => "< 1 of 1e6".to_owned(),
         Some(chance) => pretty_chance(chance),
     };
     let line = |f: &&Finding| {
@@ -298,7 +298,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     let tests = comparison.findings.iter().filter(|f| f.chance.is_some()).count();
     if tests > 0 {
         notes.push(
-            "chance: how often unrelated numbers order models as well, in the expected direction if there is one; 95 %: intervals; \
+            "chance: how often unrelated numbers order models as well (docs/store.md); 95 %: intervals; \
              RMSE, LOO: of a line, LOO with each model left out in turn"
                 .to_owned(),
         );
@@ -306,7 +306,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     if tests > 10 {
         let few = (tests as f64 / 20.0).round();
         notes.push(format!(
-            "{tests} pairs of metric and group were looked at: chance alone brings about {few} of them to 1 in 20"
+            "{tests} pairs of metric and group were looked at: chance alone brings about {few} of them to 1 of 20"
         ));
     }
     if !comparison.too_small.is_empty() {

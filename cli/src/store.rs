@@ -363,11 +363,7 @@ fn list(args: &ListArgs) -> Result<u8, Failure> {
         Format::Table => {
             let width = if args.output.output.is_none() { text::terminal_width() } else { text::WIDTH };
             let table = table(entries).render(width);
-            let mut words = format!(
-                "{}: {}",
-                store.folder().display(),
-                plural(entries.len(), "entry").replace("entrys", "entries")
-            );
+            let mut words = format!("{}: {}", store.folder().display(), counted(entries.len()));
             if !listing.damaged.is_empty() {
                 words += &format!(", {} damaged", listing.damaged.len());
             }
@@ -392,6 +388,10 @@ fn list(args: &ListArgs) -> Result<u8, Failure> {
         }
     }
     Ok(status)
+}
+
+fn counted(entries: usize) -> String {
+    if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", grouped(entries as u64)) }
 }
 
 fn qualities(entry: &Entry) -> String {

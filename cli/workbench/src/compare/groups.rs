@@ -102,7 +102,8 @@ pub struct Finding {
     pub kendall: Option<Correlation>,
     /// Quality by metric.
     pub line: Option<Line>,
-    /// Probability that chance orders the models as well, in the expected direction if there is one, else in either.
+    /// Probability that chance orders the models as well: in the direction that was expected, or, where none was or it is the
+    /// other, in either.
     pub chance: Option<f64>,
     /// The same in words.
     pub sentence: String,
@@ -218,10 +219,11 @@ fn finding(group: &Group, rated: &[&Sample], metric: &str, quality: &str) -> Opt
     let better = pairs.first()?.2;
     let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().map(|(x, y, _)| (*x, *y)).unzip();
     let kendall = kendall(&x, &y);
-    let chance = kendall.and_then(|tau| match (expected_lower(metric), better) {
-        (false, _) => tau.p_two_sided(),
-        (true, Better::Higher) => tau.p_low,
-        (true, Better::Lower) => tau.p_high,
+    let chance = kendall.and_then(|tau| match better {
+        Better::Higher if expected_lower(metric) && tau.value < 0.0 => tau.p_low,
+        Better::Lower if expected_lower(metric) && tau.value > 0.0 => tau.p_high,
+        // Nobody foretold the direction.
+        _ => tau.p_two_sided(),
     });
     let mut finding = Finding {
         group: group.clone(),

@@ -8,18 +8,18 @@ const NOTABLE: f64 = 0.05;
 /// A line that errs less than this share of what the mean errs is worth telling.
 const USEFUL: f64 = 0.9;
 
-/// `1 in 24`, `1 in 3.2`, `less than 1 in a million`.
+/// `1 of 24`, `1 of 3.2`, `less than 1 of a million`.
 pub fn pretty_chance(chance: f64) -> String {
     let odds = 1.0 / chance;
     if chance <= 1e-6 {
-        "less than 1 in a million".to_owned()
+        "less than 1 of a million".to_owned()
     } else if odds >= 9.95 {
         // Three digits are more than such a number is worth.
         let digits = 10f64.powf((odds.log10().floor() - 2.0).max(0.0));
-        format!("1 in {}", grouped((odds / digits).round() * digits))
+        format!("1 of {}", grouped((odds / digits).round() * digits))
     } else {
         let rounded = (odds * 10.0).round() / 10.0;
-        format!("1 in {rounded}")
+        format!("1 of {rounded}")
     }
 }
 
@@ -57,15 +57,16 @@ pub(super) fn sentence(finding: &Finding) -> String {
     let chance = finding.chance.unwrap_or(1.0);
     let odds = pretty_chance(chance);
     let order = if expected && good >= 1.0 {
-        format!("{metric} ranks {models} perfectly by {quality}; n = {n}, so chance does it in {odds}")
-    } else if expected && good <= -1.0 {
-        format!(
-            "{metric} ranks {models} exactly the wrong way round by {quality}: better models have more of it"
-        )
+        format!("{metric} ranks {models} perfectly by {quality}; n = {n}, so chance gives that in {odds}")
     } else if expected && good < 0.0 {
-        format!("{metric} ranks {models} rather the wrong way round by {quality} (tau {:.2})", tau.value)
+        let how = if good <= -1.0 { "exactly" } else { "rather" };
+        format!(
+            "{metric} ranks {models} {how} the wrong way round by {quality} (tau {:.2}); chance gives as much in {odds}{}",
+            tau.value,
+            evidence(chance)
+        )
     } else if expected {
-        let evidence = if chance < NOTABLE { "" } else { ": no evidence" };
+        let evidence = evidence(chance);
         let share = (50.0 * (1.0 + good)).round();
         format!(
             "{metric} ranks {share} % of pairs of {models} as {quality} does; chance does as well in {odds}{evidence}"
@@ -73,10 +74,10 @@ pub(super) fn sentence(finding: &Finding) -> String {
     } else if tau.value.abs() >= 1.0 {
         let way = if good > 0.0 { "falls" } else { "rises" };
         format!(
-            "{metric} {way} with every better model of {models} ({quality}); n = {n}, so chance orders them so in {odds}"
+            "{metric} {way} with every better model of {models} ({quality}); n = {n}, so chance gives that in {odds}"
         )
     } else {
-        let evidence = if chance < NOTABLE { "" } else { ": no evidence" };
+        let evidence = evidence(chance);
         let way = if good > 0.0 { "lower" } else { "higher" };
         format!(
             "{metric} tends to be {way} in better models ({quality}, {models}, tau {:.2}); chance does as well in {odds}{evidence}",
@@ -84,6 +85,10 @@ pub(super) fn sentence(finding: &Finding) -> String {
         )
     };
     format!("{order}{}", prediction(finding))
+}
+
+fn evidence(chance: f64) -> &'static str {
+    if chance < NOTABLE { "" } else { ": no evidence" }
 }
 
 fn prediction(finding: &Finding) -> String {
@@ -118,13 +123,13 @@ mod tests {
     #[test]
     fn odds_are_as_exact_as_they_are_worth() {
         for (chance, words) in [
-            (1.0 / 24.0, "1 in 24"),
-            (1.0 / 3.17, "1 in 3.2"),
-            (0.5, "1 in 2"),
-            (1.0, "1 in 1"),
-            (1.0 / 40_320.0, "1 in 40,300"),
-            (1e-9, "less than 1 in a million"),
-            (0.0, "less than 1 in a million"),
+            (1.0 / 24.0, "1 of 24"),
+            (1.0 / 3.17, "1 of 3.2"),
+            (0.5, "1 of 2"),
+            (1.0, "1 of 1"),
+            (1.0 / 40_320.0, "1 of 40,300"),
+            (1e-9, "less than 1 of a million"),
+            (0.0, "less than 1 of a million"),
         ] {
             assert_eq!(pretty_chance(chance), words);
         }

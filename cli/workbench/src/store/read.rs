@@ -8,7 +8,7 @@ use super::source::sha256;
 use super::{Details, ENTRIES, ENTRY, Entry, MARKER, Name, QUALITY, Quality, Store, StoreError, VERSION};
 
 /// How often an entry that is being replaced is read again.
-const TRIES: usize = 5;
+const TRIES: usize = 50;
 
 /// An entry that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
