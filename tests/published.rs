@@ -58,19 +58,27 @@ fn derived_columns_of_published_layers_follow_from_their_eigenvalues() {
         let rows = of_summaries(&published);
         assert_eq!(rows.len(), published.len());
         for (row, layer) in rows.iter().zip(&published) {
-            for name in
-                ["norm", "lambda_max", "spectral_norm", "log_norm", "log_spectral_norm", "stable_rank", "sv_max"]
-            {
+            for name in [
+                "norm",
+                "lambda_max",
+                "spectral_norm",
+                "log_norm",
+                "log_spectral_norm",
+                "stable_rank",
+                "sv_max",
+            ] {
                 let ours = column(name).unwrap().value(row).as_f64().unwrap();
                 let worst = largest.entry(name).or_default();
                 // Logarithms near 0 are compared as what they are the logarithm of.
                 let theirs = cell(layer, name);
-                let off = if name.starts_with("log") { (ours - theirs).abs() } else { deviation(ours, theirs) };
+                let off =
+                    if name.starts_with("log") { (ours - theirs).abs() } else { deviation(ours, theirs) };
                 *worst = worst.max(off);
             }
             count += 1;
             let (alpha, spikes) = (cell(layer, "alpha"), cell(layer, "num_pl_spikes"));
-            let weighted = deviation(alpha * cell(layer, "lambda_max").log10(), cell(layer, "alpha_weighted"));
+            let weighted =
+                deviation(alpha * cell(layer, "lambda_max").log10(), cell(layer, "alpha_weighted"));
             largest.entry("alpha_weighted").and_modify(|w| *w = w.max(weighted)).or_insert(weighted);
             if alpha > 0.0 {
                 fitted += 1;

@@ -7,12 +7,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use eigenscope::adapter::Lora;
 use eigenscope::pair::{Method, PairOptions};
 
+use crate::batch::BatchArgs;
+use crate::compare::CompareArgs;
 use crate::esd::EsdArgs;
 use crate::exit;
 use crate::loaders;
 use crate::options::{FitArgs, MAX_THREADS, PlanArgs};
 use crate::page::ReportArgs;
 use crate::plot::{PlotArgs, PlotsArgs, ThemeArg};
+use crate::store::StoreArgs;
 use crate::style::Color;
 use crate::transform::{SharpenArgs, SmoothArgs};
 
@@ -43,7 +46,28 @@ Examples:
   eigenscope analyze model.pt --conventions weightwatcher-0.7.7
   eigenscope analyze model.pt --format json | jq .summary.alpha
   eigenscope analyze model.pt --plots figures/ --plot-format png     figures of every layer, by WeightWatcher's names
-  eigenscope analyze weights.npz --plugin-dir ~/eigenscope-plugins";
+  eigenscope analyze weights.npz --plugin-dir ~/eigenscope-plugins
+  eigenscope analyze --store zoo ResNet/20=resnet20.th ResNet/56=resnet56.th
+  eigenscope analyze --store zoo --shard 3/16 checkpoints/*/*.pt       a part of a job array";
+
+const STORE_EXAMPLES: &str = "\
+Examples:
+  eigenscope analyze --store zoo ResNet/20=resnet20.th     many models into a store, and again: only what is new
+  eigenscope store quality zoo top1.csv                    how good they are
+  eigenscope store list zoo
+  eigenscope store show zoo ResNet/20 --format csv         its layers
+  eigenscope store add zoo report.json --name ResNet/110 --quality top1=93.68
+  eigenscope store import zoo results/                     results/ARCHITECTURE/VARIANT/details.csv, summary.json
+  eigenscope store export zoo results/
+  eigenscope store rm zoo ResNet/110";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  eigenscope compare zoo
+  eigenscope compare zoo --metric alpha,alpha_weighted --group architecture
+  eigenscope compare zoo --metric entropy --quality top1 -o entropy.json
+  eigenscope compare zoo --layers ResNet/20 ResNet/56             layer by layer, and by depth
+  eigenscope compare zoo --format json | jq -r '.findings[].sentence'";
 
 const DISTANCES_EXAMPLES: &str = "\
 Examples:
@@ -197,6 +221,12 @@ pub enum Command {
     /// order of safetensors, so ids in OUT may differ from those in IN.
     #[command(after_help = help(SHARPEN_EXAMPLES))]
     Sharpen(SharpenArgs),
+    /// Keep the results of many models: add, list, show, import, export, rm
+    #[command(after_help = help(STORE_EXAMPLES))]
+    Store(StoreArgs),
+    /// Relate the metrics of stored models to their quality; or put models beside each other layer by layer
+    #[command(after_help = help(COMPARE_EXAMPLES))]
+    Compare(CompareArgs),
     /// Say what the columns of a report mean
     #[command(visible_alias = "columns", after_help = help(EXPLAIN_EXAMPLES))]
     Explain(ExplainArgs),
@@ -234,6 +264,9 @@ pub struct AnalyzeArgs {
     /// Figures.
     #[command(flatten)]
     pub plots: PlotsArgs,
+    /// Whether results go into a store.
+    #[command(flatten)]
+    pub batch: BatchArgs,
     /// What is analysed.
     #[command(flatten)]
     pub plan: PlanArgs,

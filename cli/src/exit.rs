@@ -6,7 +6,7 @@ pub const OK: u8 = 0;
 pub const REFUSED: u8 = 1;
 /// The command line contradicts itself, or names what is not there. Also clap's own.
 pub const USAGE: u8 = 2;
-/// The report is complete, but a layer in it failed, or the model has none.
+/// The report is complete, but a layer in it failed, or the model has none; or an entry of a store is damaged.
 pub const INCOMPLETE: u8 = 3;
 
 /// The end of every help text.
@@ -16,7 +16,8 @@ Exit status:
   1  a model could not be opened, or the result not written
   2  wrong usage: unknown or contradicting options, a filter or column that matches nothing,
      no such loader or plugin
-  3  reported, but some layer failed or there was nothing to analyse";
+  3  reported, but some layer failed, there was nothing to analyse or compare, or an entry of the
+     store is damaged and left out";
 
 /// Of several models, the status that matters most: 1, then 2, then 3.
 pub fn worst(statuses: impl IntoIterator<Item = u8>) -> u8 {

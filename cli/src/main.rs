@@ -2,6 +2,8 @@
 
 mod analyze;
 mod args;
+mod batch;
+mod compare;
 mod csv;
 mod describe;
 mod distances;
@@ -13,6 +15,7 @@ mod failure;
 mod fit;
 mod hint;
 mod json;
+mod layers;
 mod loaders;
 mod logging;
 mod models;
@@ -28,6 +31,7 @@ mod report;
 mod safetensors_file;
 mod sample;
 mod skipped;
+mod store;
 mod style;
 mod table;
 mod text;
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     logging::start(cli.common.verbose, cli.common.quiet);
     let done = match &cli.command {
         Command::Describe(args) => describe::run(args, &cli.common),
+        Command::Analyze(args) if args.batch.store.is_some() => batch::run(args, &cli.common),
         Command::Analyze(args) => analyze::run(args, &cli.common),
         Command::Distances(args) => distances::run(args, &cli.common),
         Command::Esd(args) => esd::run(args, &cli.common),
@@ -53,6 +58,8 @@ fn main() -> ExitCode {
         Command::Report(args) => page::run(args, &cli.common),
         Command::Smooth(args) => transform::smooth(args, &cli.common),
         Command::Sharpen(args) => transform::sharpen(args, &cli.common),
+        Command::Store(args) => store::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Plugins(args) => plugins::run(args, &cli.common.plugins),
     };

@@ -39,7 +39,7 @@ impl ModelArgs {
     }
 
     /// One model, with the updates of an adapter, or less the base model where there is one.
-    fn open(&self, loaders: &Loaders, path: &Path, options: &Options) -> Result<OpenModel, Failure> {
+    pub fn open(&self, loaders: &Loaders, path: &Path, options: &Options) -> Result<OpenModel, Failure> {
         let loader = self.loader.as_deref();
         let model = open(loaders, path, loader)?;
         let base = self.base_model.as_ref().map(|base| open(loaders, base, loader)).transpose()?;

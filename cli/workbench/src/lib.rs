@@ -5,5 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compare;
 pub mod figures;
 pub mod pages;
+pub mod rows;
+pub mod store;
