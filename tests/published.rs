@@ -34,10 +34,10 @@ fn with_summaries(norm: f64, largest: f64) -> Tensor {
 
 fn of_summaries(rows: &[Published]) -> Vec<Row> {
     let model = rows.iter().enumerate().fold(MemoryModel::new(), |model, (place, layer)| {
-        model.with(&format!("{place}.weight"), with_summaries(cell(layer, "norm"), cell(layer, "lambda_max")))
+        model.with(format!("{place}.weight"), with_summaries(cell(layer, "norm"), cell(layer, "lambda_max")))
     });
     let engine = Engine::new(EngineOptions::default()).unwrap();
-    engine.analyze(&model.open("published"), &Options::default(), &Quiet).unwrap().rows
+    engine.analyze(&model.open("published"), &Options::default(), &Quiet).unwrap().layers
 }
 
 fn deviation(ours: f64, theirs: f64) -> f64 {
