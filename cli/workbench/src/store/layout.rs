@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::name::unfolded;
 use super::{Details, Draft, Entry, Layers, Name, Source, Store, StoreError};
 use eigenscope::analysis::SUMMARY_COLUMNS;
 
@@ -29,7 +30,7 @@ pub fn find_results(root: &Path) -> Result<Vec<Imported>, StoreError> {
         for variant in folders(&architecture)? {
             if variant.join(DETAILS).exists() || variant.join(SUMMARY).exists() {
                 let part =
-                    |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                    |p: &Path| p.file_name().map(|n| unfolded(&n.to_string_lossy())).unwrap_or_default();
                 found.push(Imported {
                     name: Name::new(&part(&architecture), &part(&variant))?,
                     path: variant,

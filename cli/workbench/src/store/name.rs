@@ -56,6 +56,27 @@ fn folder(part: &str) -> String {
     out
 }
 
+/// What a folder stands for; a folder that was not named by [`folder`] for itself.
+pub(super) fn unfolded(folder: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = folder.as_bytes();
+    while let [first, more @ ..] = rest {
+        let code = more.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = code.filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| folder.to_owned())
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.architecture, self.variant)
@@ -94,7 +115,9 @@ mod tests {
             ("CON:", "CON%3A"),
         ] {
             assert_eq!(folder(part), expected);
+            assert_eq!(unfolded(expected), part);
         }
+        assert_eq!(["50%", "%zz", "%FF", "%+1"].map(unfolded), ["50%", "%zz", "%FF", "%+1"]);
     }
 
     #[test]

@@ -64,6 +64,24 @@ impl Store {
         Ok(listing)
     }
 
+    /// A word that changes whenever an entry or its quality is added, replaced or removed; reads no file.
+    pub fn version(&self) -> Result<String, StoreError> {
+        let mut seen = String::new();
+        for architecture in folders(&self.folder.join(ENTRIES))? {
+            for place in folders(&architecture)? {
+                for file in [ENTRY, QUALITY] {
+                    let Ok(meta) = fs::metadata(place.join(file)) else { continue };
+                    seen +=
+                        &format!("{}/{file} {} {:?}\n", place.display(), meta.len(), meta.modified().ok());
+                }
+            }
+        }
+        // Folders are listed in any order.
+        let mut lines: Vec<&str> = seen.lines().collect();
+        lines.sort_unstable();
+        Ok(sha256(lines.join("\n").as_bytes()))
+    }
+
     /// The entry of that name, if there is one; an error where it is damaged.
     pub fn entry(&self, name: &Name) -> Result<Option<Entry>, StoreError> {
         let place = self.place(name);

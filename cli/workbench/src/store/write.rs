@@ -29,7 +29,8 @@ impl Store {
         // A store whose making was interrupted has nothing else in it.
         let ours = |name: &str| name.starts_with(TEMPORARY) || [LOCK, MARKER].contains(&name);
         if entries.flatten().any(|e| !ours(&e.file_name().to_string_lossy())) {
-            return Err(StoreError::NotEmpty { path: folder.clone() });
+            // Another process may have made the store meanwhile, and its first entry.
+            return self.check().map_err(|_| StoreError::NotEmpty { path: folder.clone() });
         }
         let _lock = self.lock()?;
         let text = format!("{{\"format\": \"eigenscope store\", \"version\": {VERSION}}}\n");
