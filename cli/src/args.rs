@@ -9,12 +9,14 @@ use eigenscope::pair::{Method, PairOptions};
 
 use crate::batch::BatchArgs;
 use crate::compare::CompareArgs;
+use crate::dashboard::DashboardArgs;
 use crate::esd::EsdArgs;
 use crate::exit;
 use crate::loaders;
 use crate::options::{FitArgs, MAX_THREADS, PlanArgs};
 use crate::page::ReportArgs;
 use crate::plot::{PlotArgs, PlotsArgs, ThemeArg};
+use crate::serve::ServeArgs;
 use crate::store::StoreArgs;
 use crate::style::Color;
 use crate::transform::{SharpenArgs, SmoothArgs};
@@ -68,6 +70,17 @@ Examples:
   eigenscope compare zoo --metric entropy --quality top1 -o entropy.json
   eigenscope compare zoo --layers ResNet/20 ResNet/56             layer by layer, and by depth
   eigenscope compare zoo --format json | jq -r '.findings[].sentence'";
+
+const DASHBOARD_EXAMPLES: &str = "\
+Examples:
+  eigenscope dashboard zoo -o zoo.html
+  eigenscope dashboard zoo --tag published -o published.html";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  eigenscope serve zoo                          http://127.0.0.1:8050/
+  eigenscope serve zoo --port 0                 any free port; it is told
+  ssh -L 8050:127.0.0.1:8050 server eigenscope serve zoo      the store of another machine, shown on this one only";
 
 const DISTANCES_EXAMPLES: &str = "\
 Examples:
@@ -227,6 +240,12 @@ pub enum Command {
     /// Relate the metrics of stored models to their quality; or put models beside each other layer by layer
     #[command(after_help = help(COMPARE_EXAMPLES))]
     Compare(CompareArgs),
+    /// Write a page about every model of a store: one HTML file that needs no network
+    #[command(after_help = help(DASHBOARD_EXAMPLES))]
+    Dashboard(DashboardArgs),
+    /// Show the same page on this machine, live while the store grows
+    #[command(after_help = help(SERVE_EXAMPLES))]
+    Serve(ServeArgs),
     /// Say what the columns of a report mean
     #[command(visible_alias = "columns", after_help = help(EXPLAIN_EXAMPLES))]
     Explain(ExplainArgs),

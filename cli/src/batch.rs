@@ -38,7 +38,7 @@ const GENERIC: [&str; 8] = [
 pub struct BatchArgs {
     /// Put results into this store instead of writing a report. PATH may be ARCHITECTURE/VARIANT=PATH; without a name, the
     /// folder and the file give one. What is there already, of the same files by the same options, is left alone
-    #[arg(long, value_name = "DIR", help_heading = "Store", conflicts_with_all = ["format", "output", "all"])]
+    #[arg(long, value_name = "DIR", help_heading = "Store", conflicts_with_all = ["format", "output", "all", "plots"])]
     pub store: Option<PathBuf>,
     /// Only the I-th of N parts of the models named, for job arrays; they may run at the same time
     #[arg(long, value_name = "I/N", help_heading = "Store", requires = "store", value_parser = shard)]

@@ -5,6 +5,7 @@ mod args;
 mod batch;
 mod compare;
 mod csv;
+mod dashboard;
 mod describe;
 mod distances;
 mod document;
@@ -30,6 +31,7 @@ mod progress;
 mod report;
 mod safetensors_file;
 mod sample;
+mod serve;
 mod skipped;
 mod store;
 mod style;
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
         Command::Sharpen(args) => transform::sharpen(args, &cli.common),
         Command::Store(args) => store::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Dashboard(args) => dashboard::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Plugins(args) => plugins::run(args, &cli.common.plugins),
     };

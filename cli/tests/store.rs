@@ -1,5 +1,5 @@
 //! `store` and `analyze --store`: what goes in, what comes out, and what a killed process leaves behind.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::print_stdout)]
 
 mod common;
 

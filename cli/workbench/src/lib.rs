@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod dashboard;
 pub mod figures;
 pub mod pages;
 pub mod rows;

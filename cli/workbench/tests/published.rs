@@ -1,6 +1,6 @@
 //! Published tables: results of 50 Keras models, and those of the paper on trends in pretrained models (Martin, Peng and Mahoney
 //! 2021). They lie beside the repository and are left out where they are not there.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 use std::fs;
