@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
 """A store of 1,000 results of 200 layers: how long import, list, compare, the dashboard and opening it take.
 
-    cargo build --release && python3 benches/store.py [--results 1000] [--layers 200] [--keep DIR]
+    cargo build --release && python3 benches/store.py [--results 1000] [--layers 200] [--keep DIR] [--command EIGENSCOPE]
 
-Opening is timed in headless Chromium where that and node are installed: from the start of the navigation until the first figure
-is drawn.
+Opening is timed in headless Chromium where that and the Python package websockets are installed: from the start of the navigation
+until the first figure is drawn.
 """
 import argparse
+import asyncio
 import json
 import math
 import pathlib
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-COMMAND = ROOT / "target" / "release" / "eigenscope"
 COLUMNS = ["layer_id", "name", "D", "M", "N", "alpha", "alpha_weighted", "lambda_max", "layer_type", "log_alpha_norm", "log_norm",
            "log_spectral_norm", "norm", "num_pl_spikes", "sigma", "spectral_norm", "stable_rank", "sv_max", "xmax", "xmin", "status"]
 SUMMARY = ["log_norm", "alpha", "alpha_weighted", "log_alpha_norm", "log_spectral_norm", "stable_rank"]
@@ -51,11 +52,11 @@ def write_results(folder, results, layers):
     (folder / "top1.csv").write_text("\n".join(quality) + "\n")
 
 
-def timed(what, arguments, folder, runs=1):
+def timed(what, command, arguments, folder, runs=1):
     best = math.inf
     for _ in range(runs):
         start = time.perf_counter()
-        subprocess.run([str(COMMAND), *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([str(command), *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         best = min(best, time.perf_counter() - start)
     print(f"{what:44} {best:7.2f} s", flush=True)
 
@@ -65,7 +66,9 @@ def main():
     parser.add_argument("--results", type=int, default=1000)
     parser.add_argument("--layers", type=int, default=200)
     parser.add_argument("--keep", type=pathlib.Path, help="work in this folder and leave it")
+    parser.add_argument("--command", type=pathlib.Path, default=ROOT / "target/release/eigenscope")
     options = parser.parse_args()
+    command = options.command.resolve()
     folder = options.keep or pathlib.Path(tempfile.mkdtemp(prefix="eigenscope-store-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -73,12 +76,12 @@ def main():
             write_results(folder, options.results, options.layers)
         print(f"{options.results} results of {options.layers} layers")
         if not (folder / "zoo").exists():
-            timed("import, every file flushed to the disk", ["store", "import", "zoo", "results", "--quality", "top1.csv"], folder)
-        timed("list", ["store", "list", "zoo"], folder, 3)
-        timed("list --check, every byte hashed", ["store", "list", "zoo", "--check"], folder, 3)
-        timed("compare, 6 metrics", ["compare", "zoo"], folder, 3)
-        timed("compare --metric D, read from the layers", ["compare", "zoo", "--metric", "D"], folder, 3)
-        timed("dashboard", ["dashboard", "zoo", "-o", "zoo.html"], folder, 3)
+            timed("import, every file flushed to the disk", command, ["store", "import", "zoo", "results", "--quality", "top1.csv"], folder)
+        timed("list", command, ["store", "list", "zoo"], folder, 3)
+        timed("list --check, every byte hashed", command, ["store", "list", "zoo", "--check"], folder, 3)
+        timed("compare, 6 metrics", command, ["compare", "zoo"], folder, 3)
+        timed("compare --metric D, read from the layers", command, ["compare", "zoo", "--metric", "D"], folder, 3)
+        timed("dashboard", command, ["dashboard", "zoo", "-o", "zoo.html"], folder, 3)
         page = folder / "zoo.html"
         print(f"{'its size':44} {page.stat().st_size / 1e6:7.1f} MB")
         opening(page)
@@ -88,7 +91,26 @@ def main():
 
 
 def opening(page):
-    """OPENING"""
+    sys.path.insert(0, str(ROOT / "tests" / "pages"))
+    try:
+        from browser import Browser
+    except ImportError as missing:
+        print(f"opening it is not timed: {missing}")
+        return
+
+    async def run():
+        async with Browser() as browser:
+            for what, key in [("opening it, Summary [all]", None), ("then Details [all], sixteen panels", "details")]:
+                start = time.perf_counter()
+                if key is None:
+                    await browser.open(page)
+                else:
+                    await browser.js(f"(dashboard.choose('{key}'), dashboard.drawAll())")
+                await browser.until("dashboard.charts().length > 0")
+                await browser.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+                print(f"{what:44} {time.perf_counter() - start:7.2f} s")
+
+    asyncio.run(run())
 
 
 if __name__ == "__main__":

@@ -130,6 +130,7 @@ pages() {
         "$python" -m pip install --quiet --disable-pip-version-check websockets==15.0.1
     cargo build --locked --release
     "$python" tests/pages/test_pages.py target/release/eigenscope
+    "$python" tests/pages/test_dashboard.py target/release/eigenscope
 }
 
 library() {
