@@ -1,4 +1,4 @@
-//! The README's tour on real families of models: analyse, store, compare.
+//! The README's tour on real families of models: analyse, store, compare, show.
 #![allow(missing_docs)]
 
 mod common;
@@ -20,6 +20,10 @@ fn tour(folder: &Path, paths: &[PathBuf], quality: &str) -> Vec<Value> {
     let ran = run(folder, &["compare", "zoo", "--format", "json"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let ran = run(folder, &["dashboard", "zoo", "-o", "zoo.html"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let html = fs::read_to_string(folder.join("zoo.html")).unwrap();
+    assert_eq!(html.matches("\"variant\":").count(), paths.len());
     found["findings"].as_array().unwrap().clone()
 }
 
@@ -55,7 +59,7 @@ fn weighted_alpha_ranks_four_resnets_perfectly_and_alpha_does_not() {
 }
 
 #[test]
-fn three_efficientnets_take_the_same_three_commands() {
+fn three_efficientnets_take_the_same_four_commands() {
     let names = ["lite0-57934424", "lite1-77cc7160", "lite2-9656183e"];
     let paths: Option<Vec<PathBuf>> =
         names.iter().map(|n| fetched(&format!("efficientnet/efficientnet-{n}.pth"))).collect();
