@@ -36,7 +36,6 @@ const dashboard = (() => {
   const column = (m, name) => (m.columns[name] === undefined ? null : unpack(m, "=" + name, m.columns[name], Float32Array));
   const ids = (m) => unpack(m, "ids", m.ids, Uint32Array);
   const word = (m, key, row) => data.names[unpack(m, key, m[key], Uint32Array)[row]] ?? "";
-  const place = (m, row) => (state.by === "depth" ? (m.layers > 1 ? row / (m.layers - 1) : 0) : ids(m)[row]);
   const columns = data.columns.filter((name) => models.some((m) => m.columns[name] !== undefined));
 
   // --------------------------------------------------------------------------------------------------- the figures
@@ -287,10 +286,10 @@ const dashboard = (() => {
     const points = new Float64Array(2 * count);
     let at = 0;
     for (const m of list) {
-      const values = column(m, name);
+      const [values, places, last] = [column(m, name), ids(m), Math.max(1, m.layers - 1)];
       for (let row = 0; row < m.layers; row++) {
         const y = values[row];
-        points[at++] = place(m, row);
+        points[at++] = state.by === "depth" ? row / last : places[row];
         points[at++] = Number.isFinite(y) && !(state.log && y <= 0) ? y : NaN;
       }
     }
