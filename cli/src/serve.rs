@@ -51,8 +51,8 @@ struct Site {
 /// Runs the command; it ends when it is interrupted.
 pub fn run(args: &ServeArgs) -> Result<u8, Failure> {
     let exposes = format!(
-        "{} is no address of this machine alone: whoever reaches it sees every model's name, file paths, layer names and \
-         numbers in the store, without a password, over an unencrypted connection",
+        "{} is no address of this machine alone: whoever reaches it sees every model's name, layers and numbers in the \
+         store, without a password, over an unencrypted connection",
         args.address
     );
     if !args.address.is_loopback() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -18,8 +18,7 @@ const INDEX: u64 = 64 << 20;
 /// `beside` names, such as the external data of an ONNX model.
 pub fn source(path: &Path, beside: &[String]) -> Result<Source, StoreError> {
     let (root, mut files) = files(path).map_err(StoreError::io("read", path))?;
-    // A name that is no plain file's is nothing that a loader would have read.
-    files.extend(beside.iter().map(|name| root.join(name)).filter(|p| p.is_file()));
+    files.extend(beside.iter().filter_map(|name| inside(&root, name)));
     let mut total = Sha256::new();
     let (mut bytes, mut single) = (0, String::new());
     for file in &files {
@@ -45,9 +44,15 @@ fn files(path: &Path) -> io::Result<(PathBuf, BTreeSet<PathBuf>)> {
     if is_index && let Ok(index) = serde_json::from_slice::<serde_json::Value>(&fs::read(path)?) {
         let shards = index.get("weight_map").and_then(|m| m.as_object());
         let names = shards.into_iter().flat_map(|m| m.values()).filter_map(|v| v.as_str());
-        files.extend(names.map(|name| root.join(name)).filter(|p| p.is_file()));
+        files.extend(names.filter_map(|name| inside(&root, name)));
     }
     Ok((root, files))
+}
+
+/// A file that a model names. Names that lead out of its folder no loader follows, and neither does this.
+fn inside(root: &Path, name: &str) -> Option<PathBuf> {
+    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    Some(root.join(name)).filter(|path| plain && path.is_file())
 }
 
 fn hash(path: &Path) -> io::Result<(String, u64)> {
@@ -93,6 +98,11 @@ mod tests {
         let changed = source(&path("m.index.json"), &[]).unwrap();
         assert_eq!((index.files, changed.files), (2, 2));
         assert_ne!(index.sha256, changed.sha256);
+
+        fs::create_dir(path("other")).unwrap();
+        fs::write(path("other/b.bin"), "b").unwrap();
+        let out = source(&path("other/b.bin"), &["../a.bin".to_owned(), path("a.bin").display().to_string()]);
+        assert_eq!(out.unwrap().files, 1);
 
         let beside = source(&path("m.index.json"), &["a.bin".to_owned(), "../nowhere".to_owned()]).unwrap();
         assert_eq!(beside.sha256, changed.sha256);

@@ -7,9 +7,7 @@ use std::time::SystemTime;
 
 use super::quality::{Attached, QualityRow};
 use super::source::sha256;
-use super::{
-    Draft, ENTRIES, ENTRY, Entry, FileInfo, MARKER, Name, QUALITY, Quality, Store, StoreError, VERSION,
-};
+use super::{Draft, ENTRY, Entry, FileInfo, MARKER, Name, QUALITY, Quality, Store, StoreError, VERSION};
 
 /// What is being written begins so.
 pub(super) const TEMPORARY: &str = ".writing-";
@@ -149,11 +147,12 @@ fn json(value: &impl serde::Serialize, place: &Path) -> Result<Vec<u8>, StoreErr
 }
 
 fn folders(place: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(place).map_err(StoreError::io("write", place))?;
-    // The folder's own name is an entry of its parent, which a power cut could lose.
-    for parent in place.ancestors().skip(1).take_while(|p| !p.ends_with(ENTRIES)) {
-        sync(parent);
+    if place.is_dir() {
+        return Ok(());
     }
+    fs::create_dir_all(place).map_err(StoreError::io("write", place))?;
+    // A folder's name stands in its parent, from where a power cut could take it: architecture, entries, store.
+    place.ancestors().skip(1).take(3).for_each(sync);
     Ok(())
 }
 
