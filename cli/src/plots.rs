@@ -30,7 +30,7 @@ pub enum PlotFormat {
 pub struct PlotsArgs {
     /// Draw every layer: figures by WeightWatcher's names (ww.layer7.esd.svg), as many as the options give; of several
     /// models, a folder each
-    #[arg(long, value_name = "DIR", help_heading = "Figures")]
+    #[arg(long, value_name = "DIR", help_heading = "Figures", conflicts_with = "store")]
     pub plots: Option<PathBuf>,
     /// What figures are written as
     #[arg(long, value_enum, default_value_t, requires = "plots", help_heading = "Figures")]
