@@ -13,7 +13,7 @@ use crate::hint;
 use crate::loaders::Loaders;
 use crate::numbers::plural;
 use crate::output::Output;
-use crate::plot::{self, Plots};
+use crate::plots::{self, Plots};
 use crate::progress::Watch;
 use crate::report::Analysis;
 
@@ -28,7 +28,7 @@ pub fn run(args: &AnalyzeArgs, common: &Common) -> Result<u8, Failure> {
         let plots = args.plots.plots.as_ref().map(|folder| {
             let several = args.models.paths.len() > 1;
             let folder = if several {
-                folder.join(plot::folder_of(&model.name, &mut folders))
+                folder.join(plots::folder_of(&model.name, &mut folders))
             } else {
                 folder.clone()
             };

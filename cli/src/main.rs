@@ -28,6 +28,7 @@ mod options;
 mod output;
 mod page;
 mod plot;
+mod plots;
 mod plugins;
 mod progress;
 mod report;

@@ -76,7 +76,7 @@
             },
           },
           {
-            type: "scatter", symbolSize: layers.length > 120 ? 7 : 10, cursor: "pointer",
+            type: "scatter", symbolSize: layers.length > 120 ? 7 : 10, cursor: "pointer", z: 4,
             data: shown.map((p) => ({
               value: [p.at, p.r[by.value]], symbol: symbol(p.r),
               itemStyle: {
