@@ -240,7 +240,7 @@ fn a_failed_fit_leaves_the_spectrum_to_be_drawn() {
 
 #[test]
 fn equal_eigenvalues_have_no_gap_to_draw_and_stop_nothing() {
-    let cells = |i: usize| if i % 31 == 0 { if i / 31 < 20 { 1.0 } else { 2.0 } } else { 0.0 };
+    let cells = |i: usize| if i.is_multiple_of(31) { if i / 31 < 20 { 1.0 } else { 2.0 } } else { 0.0 };
     let weights: Vec<f64> = (0..900).map(cells).collect();
     let model =
         MemoryModel::new().with("a.weight", Tensor::from_f64(vec![30, 30], &weights).unwrap()).open("x");
