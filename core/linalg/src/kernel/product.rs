@@ -55,6 +55,17 @@ pub(crate) struct Product<T, const N: usize> {
     pub(crate) mode: Mode,
 }
 
+/// The width of panels that the kernel takes whole.
+pub(crate) fn panel_width<T: Vectors>(isa: Isa) -> usize {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => 3 * <T::Wide as Simd<T>>::LANES,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => 2 * <T::Middle as Simd<T>>::LANES,
+        Isa::Portable => 2 * <T::Narrow as Simd<T>>::LANES,
+    }
+}
+
 impl<T: Copy + Default, const N: usize> Task<T> for Product<T, N> {
     type Output = ();
 
