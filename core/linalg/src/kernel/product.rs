@@ -111,6 +111,10 @@ macro_rules! block {
                 // SAFETY: the caller's; the last product of a term is the last that is read.
                 unsafe {
                     $($(let mut $s = S::splat(T::default());)+)+
+                    let out = self.out.add(c * self.out_step + n);
+                    if self.mode != Mode::Set {
+                        $($(S::prefetch(out.add($i * self.out_step + $k * S::LANES));)+)+
+                    }
                     for term in &self.terms {
                         let mut rows = term.rows.add(n);
                         let mut by = term.by.add(c * term.apart);
@@ -137,7 +141,6 @@ macro_rules! block {
                             }
                         }
                     }
-                    let out = self.out.add(c * self.out_step + n);
                     match self.mode {
                         Mode::Set => {$($(S::store(out.add($i * self.out_step + $k * S::LANES), $s);)+)+}
                         Mode::Add => {$($(

@@ -19,6 +19,8 @@ pub(crate) trait Simd<T>: Copy {
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// Asks for a line of the cache that will be read and written.
+    unsafe fn prefetch(at: *const T);
     /// `a b + c`.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a b`.
@@ -174,6 +176,8 @@ macro_rules! portable {
             unsafe fn all_above(v: [$t; 4], limit: $t) -> bool {
                 v[0] > limit && v[1] > limit && v[2] > limit && v[3] > limit
             }
+            #[inline(always)]
+            unsafe fn prefetch(_: *const $t) {}
             #[inline(always)]
             unsafe fn fma(a: [$t; 4], b: [$t; 4], c: [$t; 4]) -> [$t; 4] {
                 [a[0] * b[0] + c[0], a[1] * b[1] + c[1], a[2] * b[2] + c[2], a[3] * b[3] + c[3]]

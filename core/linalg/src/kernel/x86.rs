@@ -116,6 +116,10 @@ macro_rules! avx512 {
                 unsafe { $above::<_CMP_GT_OQ>(v, $splat(limit)) == <$mask>::MAX }
             }
             #[inline(always)]
+            unsafe fn prefetch(at: *const $t) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+            }
+            #[inline(always)]
             unsafe fn fma(a: $v, b: $v, c: $v) -> $v {
                 unsafe { $fma(a, b, c) }
             }
@@ -229,6 +233,10 @@ macro_rules! avx2 {
             #[inline(always)]
             unsafe fn all_above(v: $v, limit: $t) -> bool {
                 unsafe { $bits($above::<_CMP_GT_OQ>(v, $splat(limit))) == (1 << $lanes) - 1 }
+            }
+            #[inline(always)]
+            unsafe fn prefetch(at: *const $t) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
             }
             #[inline(always)]
             unsafe fn fma(a: $v, b: $v, c: $v) -> $v {
