@@ -6,6 +6,7 @@ use faer::linalg::evd::{self, tridiag};
 use faer::linalg::svd;
 use faer::{Mat, Par, Spec};
 
+use crate::kernel::Isa;
 use crate::{Block, EigenSolver, Real, SolveError, Square, tridiagonal};
 
 /// Eigenvalues by the one-stage tridiagonal reduction of `faer`, then a root-free QL iteration in double precision.
@@ -34,7 +35,7 @@ impl<T: Real> EigenSolver<T> for Faer {
         tridiag::tridiag_in_place(work.as_mut(), reflectors.as_mut(), par, stack, Spec::default());
         let mut values: Vec<f64> = (0..n).map(|i| work[(i, i)].to_f64()).collect();
         let mut below: Vec<f64> = (1..n).map(|i| work[(i, i - 1)].to_f64()).collect();
-        tridiagonal::eigenvalues(&mut values, &mut below, "faer")?;
+        tridiagonal::eigenvalues(&mut values, &mut below, Isa::best(), "faer")?;
         ascending(values.into_iter().map(T::from_f64).collect())
     }
 

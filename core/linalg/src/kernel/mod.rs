@@ -9,6 +9,6 @@ mod x86;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use parallel::{Shared, each};
-pub(crate) use product::{Mode, Product, Term, product};
+pub(crate) use product::{Mode, Product, Term, panel_width, product};
 pub use simd::Vectors;
 pub(crate) use simd::{Isa, Simd, Task, dispatch};

@@ -55,6 +55,17 @@ pub(crate) struct Product<T, const N: usize> {
     pub(crate) mode: Mode,
 }
 
+/// The width of panels that the kernel takes whole.
+pub(crate) fn panel_width<T: Vectors>(isa: Isa) -> usize {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => 3 * <T::Wide as Simd<T>>::LANES,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => 2 * <T::Middle as Simd<T>>::LANES,
+        Isa::Portable => 2 * <T::Narrow as Simd<T>>::LANES,
+    }
+}
+
 impl<T: Copy + Default, const N: usize> Task<T> for Product<T, N> {
     type Output = ();
 
@@ -100,6 +111,10 @@ macro_rules! block {
                 // SAFETY: the caller's; the last product of a term is the last that is read.
                 unsafe {
                     $($(let mut $s = S::splat(T::default());)+)+
+                    let out = self.out.add(c * self.out_step + n);
+                    if self.mode != Mode::Set {
+                        $($(S::prefetch(out.add($i * self.out_step + $k * S::LANES));)+)+
+                    }
                     for term in &self.terms {
                         let mut rows = term.rows.add(n);
                         let mut by = term.by.add(c * term.apart);
@@ -126,7 +141,6 @@ macro_rules! block {
                             }
                         }
                     }
-                    let out = self.out.add(c * self.out_step + n);
                     match self.mode {
                         Mode::Set => {$($(S::store(out.add($i * self.out_step + $k * S::LANES), $s);)+)+}
                         Mode::Add => {$($(

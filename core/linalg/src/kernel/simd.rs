@@ -17,6 +17,10 @@ pub(crate) trait Simd<T>: Copy {
     unsafe fn store(to: *mut T, v: Self::V);
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// Asks for a line of the cache that will be read and written.
+    unsafe fn prefetch(at: *const T);
     /// `a b + c`.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a b`.
@@ -25,6 +29,10 @@ pub(crate) trait Simd<T>: Copy {
     unsafe fn one_fnma(a: T, b: T, c: T) -> T;
     /// Of all lanes.
     unsafe fn sum(v: Self::V) -> T;
+    /// Every lane moved up by one, `x` in the first.
+    unsafe fn shift_in(v: Self::V, x: T) -> Self::V;
+    /// Whether every lane is above `limit`.
+    unsafe fn all_above(v: Self::V, limit: T) -> bool;
     /// Zero in the lanes before `lane`.
     unsafe fn keep_from(v: Self::V, lane: usize) -> Self::V;
     /// Writes the lanes from `lane` on, and no others.
@@ -60,23 +68,32 @@ pub(crate) enum Isa {
 impl Isa {
     /// The best of this processor.
     pub(crate) fn best() -> Self {
-        *Self::all().last().unwrap_or(&Isa::Portable)
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return if is_x86_feature_detected!("avx512f") { Isa::Avx512 } else { Isa::Avx2 };
+        }
+        Isa::Portable
     }
 
-    /// Those of this processor, best last.
+    /// Those of this processor.
+    #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
-        let mut all = vec![Isa::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            if avx2 {
-                all.push(Isa::Avx2);
-            }
-            if avx2 && is_x86_feature_detected!("avx512f") {
-                all.push(Isa::Avx512);
-            }
+        match Isa::best() {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => vec![Isa::Portable, Isa::Avx2, Isa::Avx512],
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => vec![Isa::Portable, Isa::Avx2],
+            Isa::Portable => vec![Isa::Portable],
         }
-        all
+    }
+
+    /// Doubles of a vector.
+    pub(crate) fn doubles(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => 8,
+            _ => 4,
+        }
     }
 }
 
@@ -95,7 +112,7 @@ pub(crate) trait Task<T> {
 /// Runs a task with the instructions asked for.
 ///
 /// # Safety
-/// `isa` is one of [`Isa::all`], and what the task asks for holds.
+/// `isa` is this processor's, and what the task asks for holds.
 #[inline]
 pub(crate) unsafe fn dispatch<T: Vectors, K: Task<T>>(isa: Isa, task: K) -> K::Output {
     // SAFETY: the caller's.
@@ -143,6 +160,24 @@ macro_rules! portable {
             unsafe fn sub(a: [$t; 4], b: [$t; 4]) -> [$t; 4] {
                 [a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]]
             }
+            #[inline(always)]
+            unsafe fn mul(a: [$t; 4], b: [$t; 4]) -> [$t; 4] {
+                [a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]]
+            }
+            #[inline(always)]
+            unsafe fn div(a: [$t; 4], b: [$t; 4]) -> [$t; 4] {
+                [a[0] / b[0], a[1] / b[1], a[2] / b[2], a[3] / b[3]]
+            }
+            #[inline(always)]
+            unsafe fn shift_in(v: [$t; 4], x: $t) -> [$t; 4] {
+                [x, v[0], v[1], v[2]]
+            }
+            #[inline(always)]
+            unsafe fn all_above(v: [$t; 4], limit: $t) -> bool {
+                v[0] > limit && v[1] > limit && v[2] > limit && v[3] > limit
+            }
+            #[inline(always)]
+            unsafe fn prefetch(_: *const $t) {}
             #[inline(always)]
             unsafe fn fma(a: [$t; 4], b: [$t; 4], c: [$t; 4]) -> [$t; 4] {
                 [a[0] * b[0] + c[0], a[1] * b[1] + c[1], a[2] * b[2] + c[2], a[3] * b[3] + c[3]]

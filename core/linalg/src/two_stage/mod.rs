@@ -37,7 +37,7 @@ pub(crate) fn eigenvalues<T: Real>(
     times[0] = start.elapsed();
     let (mut values, mut below) = chase::tridiagonal(band, isa, threads);
     times[1] = start.elapsed() - times[0];
-    tridiagonal::eigenvalues(&mut values, &mut below, NAME)?;
+    tridiagonal::eigenvalues(&mut values, &mut below, isa, NAME)?;
     values.sort_by(f64::total_cmp);
     times[2] = start.elapsed() - times[0] - times[1];
     let back = 2f64.powi(exponent);
