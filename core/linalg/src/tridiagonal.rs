@@ -189,12 +189,11 @@ impl Task<f64> for Together<'_> {
         // SAFETY: the caller's; i + 2 lanes - 1 is within d and e.
         unsafe { steady::<S>(d, e, &mut sweeps) };
         for t in last..last + behind {
-            for j in 0..lanes {
+            for (j, sweep) in sweeps.iter_mut().enumerate().take(lanes) {
                 // The sweep's element, while it has one; after the last it ends.
-                let at = (last - 1 + 2 * j).checked_sub(t);
-                match at {
-                    Some(i) => sweeps[j].step(d, e, i),
-                    None if t == last + 2 * j => sweeps[j].end(d, e),
+                match (last - 1 + 2 * j).checked_sub(t) {
+                    Some(i) => sweep.step(d, e, i),
+                    None if t == last + 2 * j => sweep.end(d, e),
                     None => {}
                 }
             }
@@ -253,6 +252,7 @@ unsafe fn steady<S: Simd<f64>>(d: &mut [f64], e: &mut [f64], sweeps: &mut [Rotat
                 for (place, v) in all.iter_mut().zip([c, s, gamma, p, alpha, square, shift]) {
                     S::store(place.as_mut_ptr(), v);
                 }
+                #[allow(clippy::needless_range_loop, reason = "a lane is a column of the array")]
                 for j in 0..lanes {
                     let mut one = Rotation {
                         c: all[0][j],
