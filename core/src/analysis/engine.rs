@@ -5,13 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rayon::ThreadPool;
-
 use super::conventions::Failed;
 use super::inspect::{Inspection, Inspector};
 use super::layer::{analyze_layer, failed};
 use super::matrices::parts;
 use super::plan::{LayerPlan, Plan};
+use super::pool::Pool;
 use super::product::analyze_product;
 use super::{ColumnSet, ModelInfo, Nested, Options, OptionsError, Report, Row, Status, Summary};
 use crate::source::{MemoryModel, OpenModel, TensorInfo, WeightFile};
@@ -21,8 +20,6 @@ use crate::tensor::Tensor;
 const HEAVY: f64 = 1.0;
 /// Below this many operations, sharing a layer costs more than it saves.
 pub(super) const WORTH_SHARING: f64 = 2e9;
-/// Stack of every thread that analyses. Said, since the standard library would ask the environment for it.
-pub(crate) const STACK: usize = 2 << 20;
 
 /// Options of an engine, apart from any analysis.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,21 +83,17 @@ impl Observer for Quiet {
     }
 }
 
-/// Owns the threads that analyses run on.
+/// Owns the threads that analyses run on; dropping it waits for their end.
 #[derive(Debug)]
 pub struct Engine {
-    pool: ThreadPool,
+    pool: Pool,
 }
 
 impl Engine {
     /// Starts the threads.
     pub fn new(options: EngineOptions) -> Result<Self, AnalysisError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.threads)
-            .stack_size(STACK)
-            .thread_name(|i| format!("eigenscope-{i}"))
-            .build()
-            .map_err(|e| AnalysisError::Threads(options.threads, e.to_string()))?;
+        let pool =
+            Pool::new(options.threads).map_err(|e| AnalysisError::Threads(options.threads, e.to_string()))?;
         Ok(Engine { pool })
     }
 

@@ -16,6 +16,7 @@ mod nested;
 mod older;
 mod options;
 mod plan;
+mod pool;
 mod product;
 mod randomize;
 mod report;
@@ -29,8 +30,8 @@ pub use conventions::{
     ColumnSet, CombineRule, ConvScale, Conventions, DetxRule, EvalLimits, Failed, InverseRule, Naming,
     OperatorRule, Pairing, Randomization, Sides, SmoothShare, SummaryRule, SvMin, Threshold,
 };
+pub(crate) use engine::planned_rows;
 pub use engine::{AnalysisError, Engine, EngineOptions, Observer, Progress, Quiet};
-pub(crate) use engine::{STACK, planned_rows};
 pub use esd::{Esd, EsdError};
 pub use filter::{Candidate, LayerFilter};
 pub use guide::{CHAPTERS, Chapter, Guide, guide};
@@ -39,6 +40,7 @@ pub use nested::{Aggregate, Nested};
 pub use older::OldNorms;
 pub use options::{Fit, FixFingers, Options, OptionsError, Xmax};
 pub use plan::{LayerPlan, Plan};
+pub(crate) use pool::STACK;
 pub use randomize::{Moments, RandomColumns};
 pub use report::{ModelInfo, Provenance, Report, Row, Status};
 pub use requested::{DetxColumns, MpColumns};
