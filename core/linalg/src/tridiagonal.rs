@@ -168,6 +168,8 @@ const MOST: usize = 8;
 impl Task<f64> for Together<'_> {
     type Output = ();
 
+    // Lanes are what is counted.
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn run<S: Simd<f64>>(self) {
         let Together { d, e } = self;
@@ -203,6 +205,8 @@ impl Task<f64> for Together<'_> {
 }
 
 /// All sweeps at once, while the first is at `last - 1 - 2 (lanes - 1)` and less.
+// Lanes are what is counted.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn steady<S: Simd<f64>>(d: &mut [f64], e: &mut [f64], sweeps: &mut [Rotation; MOST]) {
     let (lanes, last) = (S::LANES, e.len());
