@@ -1,8 +1,14 @@
 //! Real files against WeightWatcher 0.7.7's own rows for them.
 #![allow(missing_docs, clippy::print_stdout)]
 
-use eigenscope::analysis::{Engine, EngineOptions, FixFingers, Options, Plan, Quiet, Row, Xmax};
+use std::path::Path;
+use std::sync::Mutex;
+
+use eigenscope::analysis::{
+    Engine, EngineOptions, FixFingers, Inspection, Inspector, Options, Plan, Quiet, Row, Xmax,
+};
 use eigenscope::metrics::{VectorColumns, vector_measures};
+use eigenscope_tests::generator::Generator;
 use eigenscope_tests::golden::{Deviations, number};
 use eigenscope_tests::models::fetched;
 use eigenscope_tests::reference::{analyze, open, subjects};
@@ -15,29 +21,52 @@ fn tolerance(column: &str) -> f64 {
     if FITTED.contains(&column) { 1e-4 } else { 1e-6 }
 }
 
-/// The density that the law is fitted to is flat between eigenvalues that are nearer to each other than its kernel is wide. Where it is
-/// highest there, rounding decides which point of the grid is its peak, and the law's lower edge ends at it: ours at another point than
-/// the reference's.
-fn ends_at_another_point_of_a_flat_peak(row: &Row, golden: &Json) -> bool {
-    let (Some(ours), Some(theirs)) = (row.mp, number(&golden["bulk_min"])) else { return false };
-    let square = ours.W_scale * ours.W_scale;
-    let step = (square * row.lambda_max.unwrap() + 0.5) / 999.0;
-    let [ours, theirs] = [ours.bulk_min, theirs].map(|edge| square * edge / step);
-    let on_grid = |at: f64| at > 0.5 && (at - at.round()).abs() < 1e-3;
-    on_grid(ours) && on_grid(theirs) && ours.round() != theirs.round()
+/// Whether rounding decides the law of a layer: the density it is fitted to may be flat where it is highest, so that the last digit of an
+/// eigenvalue moves the law's lower edge by a point of the grid, and the search may stop in one valley or the next. Then the reference's
+/// sigma is that of the same eigenvalues with other rounding.
+fn rounding_decides(path: &Path, row: &Row, golden: &Json, options: &Options) -> bool {
+    let (Some(ours), Some(theirs)) = (row.mp, number(&golden["sigma_mp"])) else { return false };
+    let near = |sigma: f64| (sigma / theirs - 1.0).abs() < tolerance("sigma_mp");
+    if near(ours.sigma_mp) {
+        return false;
+    }
+    let model = open(path);
+    let plan = Plan::new(model.file.as_ref(), options).unwrap();
+    let layer = plan.layers.iter().find(|l| l.longname == row.longname).unwrap();
+    let kept = Kept::default();
+    Engine::new(EngineOptions::threads(1)).unwrap().inspect_layer(&model, layer, options, &kept);
+    let mut inspection = kept.0.into_inner().unwrap().remove(0);
+    inspection.row.mp = None;
+    let exact = inspection.spectrum.eigenvalues.clone();
+    let mut noise = Generator::new(1);
+    (0..200).any(|_| {
+        inspection.spectrum.eigenvalues =
+            exact.iter().map(|v| v * (1.0 + 1e-14 * (2.0 * noise.uniform() - 1.0))).collect();
+        near(inspection.bulk(options).unwrap().sigma_mp)
+    })
+}
+
+#[derive(Default)]
+struct Kept(Mutex<Vec<Inspection>>);
+
+impl Inspector for Kept {
+    fn inspect(&self, inspection: Inspection) {
+        self.0.lock().unwrap().push(inspection);
+    }
 }
 
 /// Every column of the reference but those that name a row; counts and words exactly.
 fn compare(set: &str, options: &Options) {
     let mut deviations = Deviations::default();
-    let (mut layers, mut flat_peaks) = (0, Vec::new());
+    let (mut layers, mut undecided) = (0, Vec::new());
     for subject in subjects() {
         let Some(golden) = subject.golden(set) else { continue };
         let report = analyze(&subject.path, options);
         for (row, golden) in subject.pair(&report, &golden) {
-            let flat = ends_at_another_point_of_a_flat_peak(row, golden);
-            if flat {
-                flat_peaks.push(subject.name);
+            let rounded = rounding_decides(&subject.path, row, golden, options);
+            if rounded {
+                println!("rounding decides: {} {}", subject.name, row.name);
+                undecided.push(subject.name);
             }
             let allowed = |column: &str| match column {
                 "name" | "longname" | "Xflag" => None,
@@ -49,14 +78,14 @@ fn compare(set: &str, options: &Options) {
                     let precision = if options.intra { 1e-5 } else { 1e-14 };
                     Some((precision * row.sv_max.unwrap() / row.sv_min.unwrap()).max(1e-6))
                 }
-                column if flat && FITTED.contains(&column) => None,
+                column if rounded && (FITTED.contains(&column) || column == "num_spikes") => None,
                 column => Some(tolerance(column)),
             };
             deviations.compare_all(&format!("{} {}", subject.name, row.name), row, golden, allowed);
             layers += 1;
         }
         for (column, mean) in golden["summary"].as_object().unwrap() {
-            if column == "mp_softrank" && flat_peaks.contains(&subject.name) {
+            if column == "mp_softrank" && undecided.contains(&subject.name) {
                 continue;
             }
             let (ours, theirs) = (report.summary.mean(column).unwrap(), number(mean).unwrap());
@@ -69,8 +98,7 @@ fn compare(set: &str, options: &Options) {
     if layers > 0 {
         deviations.finish(&format!("{set}: {layers} rows"));
     }
-    // A convolution with 12 eigenvalues.
-    assert!(flat_peaks.len() <= 1, "{flat_peaks:?}");
+    assert!(undecided.len() <= 4, "{undecided:?}");
 }
 
 #[test]
