@@ -398,32 +398,26 @@ mod tests {
         }
     }
 
+    /// Sweeps with other rounding may end at other matrices: a shift near an eigenvalue magnifies it. Their eigenvalues are the same.
     #[test]
-    fn sweeps_together_do_what_they_do_one_after_the_other() {
+    fn sweeps_together_keep_every_eigenvalue() {
         for isa in Isa::all() {
-            for (n, grade) in [(40, 0.0), (77, 0.01), (130, 0.1)] {
-                let d: Vec<f64> =
+            for (n, grade) in [(17, 0.0), (40, 0.0), (77, 0.01), (130, 0.1)] {
+                let mut d: Vec<f64> =
                     (0..n).map(|i| 10f64.powf(-grade * i as f64) * (1.1 + (i as f64).sin())).collect();
-                let e: Vec<f64> = (1..n).map(|i| (0.3 * 10f64.powf(-grade * i as f64)).powi(2)).collect();
-                let (mut d1, mut e1, mut d2, mut e2) = (d.clone(), e.clone(), d, e);
-                let mut shifts = vec![0.0; isa.doubles()];
-                shifts_of(&d1, &e1, &mut shifts);
-                for shift in shifts {
-                    let mut state = Rotation::begin(&d1, shift);
-                    (0..e1.len()).rev().for_each(|i| state.step(&mut d1, &mut e1, i));
-                    state.end(&mut d1, &mut e1);
-                }
+                let mut e: Vec<f64> = (1..n).map(|i| 0.3 * 10f64.powf(-grade * i as f64)).collect();
+                let (mut values, mut work) = (d.clone(), e.clone());
+                assert!(eigenvalues(&mut values, &mut work, Isa::best(), "test").is_ok());
+                values.sort_by(f64::total_cmp);
+                let (before, slack) = ((d.clone(), e.clone()), 1e-14 * values[n - 1]);
+                e.iter_mut().for_each(|v| *v *= *v);
                 // SAFETY: one of this processor's.
-                unsafe { dispatch(isa, Together { d: &mut d2, e: &mut e2 }) };
-                let largest = d1.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-                for (i, (a, b)) in d1.iter().zip(&d2).enumerate() {
-                    assert!((a - b).abs() < 1e-13 * largest, "{isa:?} {n} {grade}: {i}: {a:e} {b:e}");
-                }
-                for (i, (a, b)) in e1.iter().zip(&e2).enumerate() {
-                    assert!(
-                        (a - b).abs() < 1e-13 * largest * a.abs().max(b.abs()).sqrt() + 1e-30,
-                        "{isa:?} {n} {grade}: {i}: {a:e} {b:e}"
-                    );
+                unsafe { dispatch(isa, Together { d: &mut d, e: &mut e }) };
+                e.iter_mut().for_each(|v| *v = v.sqrt());
+                assert_ne!((&before.0, &before.1), (&d, &e));
+                for (k, v) in values.iter().enumerate() {
+                    let (under, over) = (below(&d, &e, v - slack), below(&d, &e, v + slack));
+                    assert!(under <= k && over > k, "{isa:?} {n} {grade}: {k}: {v:e}: {under} {over}");
                 }
             }
         }
