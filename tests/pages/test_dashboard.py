@@ -13,12 +13,9 @@ import json
 import pathlib
 import random
 import subprocess
-import sys
-import tempfile
-import traceback
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from browser import CONTRAST, Browser  # noqa: E402
+from browser import CONTRAST
+from suite import main, quiet, run, test
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 KERAS = ROOT / "../shared/tables/seed-keras"
@@ -27,12 +24,6 @@ METRICS = ["log_norm", "alpha", "alpha_weighted", "log_alpha_norm", "log_spectra
 COLUMNS = ["layer_id", "name", "D", "M", "N", "alpha", "alpha_weighted", "lambda_max", "layer_type", "log_alpha_norm", "log_norm",
            "log_spectral_norm", "norm", "num_pl_spikes", "sigma", "spectral_norm", "stable_rank", "sv_max", "xmax", "xmin"]
 FAMILIES = {"Net": 5, "Wide": 10, EVIL[:40]: 1}
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def write_results(folder):
@@ -57,16 +48,6 @@ def write_results(folder):
             if "<" not in family:
                 lines.append(f"{family},v{variant},{70 + variant + index},{3 - 0.1 * variant}")
     (folder / "quality.csv").write_text("\n".join(lines) + "\n")
-
-
-def run(program, folder, *arguments):
-    made = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-
-
-async def quiet(browser):
-    assert browser.complaints() == [], browser.complaints()
-    assert browser.requests() == [], browser.requests()
 
 
 # The marks of every panel of the figure that is shown, and how many colours are on its first canvas.
@@ -274,7 +255,6 @@ async def pictures(browser, pages, folder):
     """What README and documentation show."""
     if "keras" not in pages:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     for name, key, height in [("dashboard", "summary", 1030), ("dashboard-details", "details/EfficientNet", 950)]:
         await browser.open(pages["keras"], width=1280, height=height)
         await figure(browser, key)
@@ -283,30 +263,5 @@ async def pictures(browser, pages, folder):
         (folder / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
-async def main(program, folder_of_pictures):
-    with tempfile.TemporaryDirectory() as folder:
-        pages = make(program, pathlib.Path(folder))
-        failed = []
-        async with Browser() as browser:
-            for function in TESTS:
-                name = function.__name__
-                try:
-                    await function(browser, pages)
-                    print(f"test {name} ... ok")
-                except Exception:  # noqa: BLE001
-                    traceback.print_exc(file=sys.stdout)
-                    print(f"test {name} ... FAILED")
-                    failed.append(name)
-            if folder_of_pictures:
-                await pictures(browser, pages, pathlib.Path(folder_of_pictures))
-        result = "FAILED" if failed else "ok"
-        print(f"test result: {result}. {len(TESTS) - len(failed)} passed; {len(failed)} failed; 0 ignored")
-        return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    show = sys.argv[sys.argv.index("--pictures") + 1] if "--pictures" in sys.argv else None
-    print("     Running tests/pages/test_dashboard.py")
-    raise SystemExit(asyncio.run(main(str(pathlib.Path(sys.argv[1]).resolve()), show)))
+    main(__file__, __doc__, make, pictures)

@@ -5,30 +5,18 @@
 
 Needs the package websockets, and Chromium.
 """
-import asyncio
 import csv
 import io
 import json
 import math
-import pathlib
 import random
 import struct
-import subprocess
-import sys
-import tempfile
-import traceback
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from browser import CONTRAST, Browser  # noqa: E402
+from browser import CONTRAST
+from suite import main, quiet, run, test
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 LAYERS = 12
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def write_model(path):
@@ -65,11 +53,6 @@ def write_history(path):
             points.append({**stamp, "segment": 0, "values": {**own, "alpha": alpha + i}})
     series = [{"name": n, "role": "weight", "points": p} for n, p in layers.items()]
     path.write_text(json.dumps({"commits": commits, "layers": series}))
-
-
-async def quiet(browser):
-    assert browser.complaints() == [], browser.complaints()
-    assert browser.requests() == [], browser.requests()
 
 
 @test
@@ -221,43 +204,22 @@ async def pages_print(browser, pages):
         await quiet(browser)
 
 
-async def main(program, pictures):
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        write_model(folder / "model.safetensors")
-        write_history(folder / "history.json")
-        pages = {"report": folder / "report.html", "series": folder / "series.html"}
+def make(program, folder):
+    write_model(folder / "model.safetensors")
+    write_history(folder / "history.json")
+    pages = {"report": folder / "report.html", "series": folder / "series.html"}
+    # 3: a layer failed, which the page says.
+    run(program, folder, "report", "model.safetensors", "-o", pages["report"], "--mp-fit", "--randomize", "--compare", accepted=(0, 3))
+    run(program, folder, "report", "history.json", "-o", pages["series"])
+    return pages
 
-        def report(file, page, *options):
-            made = subprocess.run([program, "report", file, "-o", page, *options], cwd=folder, capture_output=True, text=True)
-            # 3: a layer failed, which the page says.
-            assert made.returncode in (0, 3), made.stderr
 
-        report("model.safetensors", pages["report"], "--mp-fit", "--randomize", "--compare")
-        report("history.json", pages["series"])
-        failed = []
-        async with Browser() as browser:
-            for function in TESTS:
-                name = function.__name__
-                try:
-                    await function(browser, pages)
-                    print(f"test {name} ... ok")
-                except Exception:  # noqa: BLE001
-                    traceback.print_exc(file=sys.stdout)
-                    print(f"test {name} ... FAILED")
-                    failed.append(name)
-            for page, path in pages.items():
-                for dark in [False, True] if pictures else []:
-                    await browser.open(path, dark=dark)
-                    await browser.picture(pathlib.Path(pictures) / f"{page}-{'dark' if dark else 'light'}.png")
-        result = "FAILED" if failed else "ok"
-        print(f"test result: {result}. {len(TESTS) - len(failed)} passed; {len(failed)} failed; 0 ignored")
-        return 1 if failed else 0
+async def pictures(browser, pages, folder):
+    for page, path in pages.items():
+        for dark in [False, True]:
+            await browser.open(path, dark=dark)
+            await browser.picture(folder / f"{page}-{'dark' if dark else 'light'}.png")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    show = sys.argv[sys.argv.index("--pictures") + 1] if "--pictures" in sys.argv else None
-    print("     Running tests/pages/test_pages.py")
-    raise SystemExit(asyncio.run(main(str(pathlib.Path(sys.argv[1]).resolve()), show)))
+    main(__file__, __doc__, make, pictures)
