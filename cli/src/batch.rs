@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use eigenscope::analysis::{AnalysisError, Engine, EngineOptions, ModelInfo, Options};
+use eigenscope::analysis::{Engine, EngineOptions, ModelInfo, Options};
 use eigenscope::source::OpenModel;
 use eigenscope_workbench::store::{Draft, Entry, Name, Source, Store, source};
 use serde_json::Value;
 
+use crate::analyze::explain;
 use crate::args::{AnalyzeArgs, Common};
 use crate::exit;
 use crate::failure::Failure;
-use crate::hint;
 use crate::loaders::Loaders;
 use crate::numbers::{plural, real};
 use crate::output::Output;
@@ -204,11 +204,7 @@ impl Batch<'_> {
         let watch = Watch::new(title, self.common);
         let report = self.engine.analyze(&model, &self.options, &watch);
         watch.finish();
-        let report = report.map_err(|error| match error {
-            AnalysisError::NothingMatches(terms) => hint::nothing_matches(&model, &self.options, &terms),
-            AnalysisError::Options(error) => Failure::of(&error).usage(),
-            error => Failure::of(&error),
-        })?;
+        let report = report.map_err(|error| explain(error, &model, &self.options))?;
         let mut draft = Draft::of(job.name.clone(), &report).map_err(|e| Failure::of(&e))?;
         draft.options = Some(options);
         draft.source = Some(files);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use eigenscope::analysis::SUMMARY_COLUMNS;
+use eigenscope::analysis::summary_columns;
 use eigenscope_workbench::compare::{Comparison, GroupKind, Sample, compare};
 use eigenscope_workbench::store::{Entry, Name, Store};
 
@@ -53,7 +53,14 @@ pub fn run(args: &CompareArgs) -> Result<u8, Failure> {
     let output = Output::new(args.output.output.as_deref())?;
     let store = store::open(&args.store)?;
     if !args.layers.is_empty() {
-        let metric = args.metric.first().map_or("alpha", String::as_str);
+        let metric = match &args.metric[..] {
+            [] => "alpha",
+            [one] => one,
+            several => {
+                let found = several.join(", ");
+                return Err(Failure::new(format!("expected one metric with --layers, found {found}")).usage());
+            }
+        };
         return layers::run(&store, &args.layers, metric, &args.output, &output);
     }
     let (listing, status) = store::listing(&store, false)?;
@@ -91,12 +98,12 @@ fn metrics(
     samples: &mut [Sample],
 ) -> Result<Vec<String>, Failure> {
     let known: BTreeSet<&str> = entries.iter().flat_map(|e| e.summary.keys().map(String::as_str)).collect();
-    let standing = || SUMMARY_COLUMNS.into_iter().chain(["mp_softrank"]).filter(|n| known.contains(n));
+    let standing = || summary_columns().filter(|n| known.contains(n));
     let mut metrics: Vec<String> = match args.metric.as_slice() {
         [] => standing().map(str::to_owned).collect(),
         [all] if all == "all" => {
             let others = known.iter().copied().filter(|n| !standing().any(|s| s == *n));
-            standing().chain(others).map(str::to_owned).collect()
+            standing().map(str::to_owned).chain(others.map(str::to_owned)).collect()
         }
         named => named.to_vec(),
     };

@@ -1,6 +1,5 @@
 //! `eigenscope dashboard`: every model of a store on one page.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -28,12 +27,7 @@ pub struct DashboardArgs {
 
 /// Runs the command.
 pub fn run(args: &DashboardArgs) -> Result<u8, Failure> {
-    if args.output.is_none() && std::io::stdout().is_terminal() {
-        return Err(Failure::new("a page is no text for a terminal")
-            .usage()
-            .hint("`-o dashboard.html` writes a file that any browser opens"));
-    }
-    let output = Output::new(args.output.as_deref())?;
+    let output = Output::binary(args.output.as_deref(), "a page", "dashboard.html")?;
     let store = store::open(&args.store)?;
     let mut listing = store.list(false).map_err(|e| Failure::of(&e))?;
     if let Some(tag) = &args.tag {

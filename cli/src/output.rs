@@ -1,7 +1,7 @@
 //! Where results go: standard output, or a file that is replaced in one step.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -40,6 +40,15 @@ impl Output {
             output.temporary().map_err(|e| output.failure(&e))?;
         }
         Ok(output)
+    }
+
+    /// The same for what is no text: standard output that is a terminal is refused. `what` is "a page"; `file` what its file would be called.
+    pub fn binary(file: Option<&Path>, what: &str, example: &str) -> Result<Self, Failure> {
+        if file.is_none() && io::stdout().is_terminal() {
+            let failure = Failure::new(format!("{what} is no text for a terminal")).usage();
+            return Err(failure.hint(format!("`-o {example}` writes a file")));
+        }
+        Output::new(file)
     }
 
     fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {

@@ -1,7 +1,7 @@
 //! `eigenscope report`: a model, or a training run, as one page.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -44,12 +44,7 @@ pub struct ReportArgs {
 
 /// Runs the command.
 pub fn run(args: &ReportArgs, common: &Common) -> Result<u8, Failure> {
-    if args.output.is_none() && std::io::stdout().is_terminal() {
-        return Err(Failure::new("a page is no text for a terminal")
-            .usage()
-            .hint("`-o report.html` writes a file that any browser opens"));
-    }
-    let output = Output::new(args.output.as_deref())?;
+    let output = Output::binary(args.output.as_deref(), "a page", "report.html")?;
     if let Some(text) = history(&args.path)? {
         let name = args.path.display().to_string();
         let page = pages::series(&name, &text).map_err(|e| Failure::new(format!("{name}: {e}")))?;

@@ -1,12 +1,11 @@
 //! `eigenscope plot`: one figure of one layer.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use eigenscope::analysis::{Engine, EngineOptions, Inspection, Inspector, Plan};
+use eigenscope::analysis::{Engine, EngineOptions, Inspection, Plan};
 use eigenscope_workbench::figures::{Figure, Kind, Theme};
 
 use crate::args::Common;
@@ -83,20 +82,15 @@ pub fn run(args: &PlotArgs, common: &Common) -> Result<u8, Failure> {
     args.figure.require(&mut options);
     options.validate().map_err(|e| Failure::of(&e).usage())?;
     let png = is_png(args.output.as_deref());
-    if png && args.output.is_none() && std::io::stdout().is_terminal() {
-        return Err(Failure::new("a picture is no text for a terminal")
-            .usage()
-            .hint("`-o FILE` writes a file"));
-    }
     let output = Output::new(args.output.as_deref())?;
     let loaders = Loaders::find(&common.plugins)?;
     let model = models::open(&loaders, &args.path, args.loader.as_deref())?;
     let plan = Plan::new(model.file.as_ref(), &options).map_err(|e| Failure::of(&e).usage())?;
     let layer = find(&plan, &args.layer).ok_or_else(|| hint::no_layer(&model, &plan, &args.layer))?;
     let engine = Engine::new(EngineOptions::threads(args.fit.threads)).map_err(|e| Failure::of(&e))?;
-    let kept = Kept::default();
+    let kept = Mutex::<Vec<Inspection>>::default();
     let rows = engine.inspect_layer(&model, layer, &options, &kept);
-    let mut inspections = kept.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut inspections = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(slice) = args.slice {
         inspections.retain(|i| i.row.slice_id == Some(slice));
     }
@@ -134,13 +128,4 @@ pub fn is_png(path: Option<&Path>) -> bool {
 pub fn drawn(figure: &Figure, theme: Theme, png: bool) -> Result<Vec<u8>, Failure> {
     let bytes = if png { figure.png(theme) } else { figure.svg(theme).map(String::into_bytes) };
     bytes.map_err(|e| Failure::of(&e))
-}
-
-#[derive(Default)]
-struct Kept(Mutex<Vec<Inspection>>);
-
-impl Inspector for Kept {
-    fn inspect(&self, inspection: Inspection) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(inspection);
-    }
 }

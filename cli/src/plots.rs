@@ -92,10 +92,7 @@ impl Plots {
     /// The stem, or a longer one where this run has written that already: a tensor may have several rows.
     fn unused(&self, stem: String) -> String {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = std::iter::once(stem.clone()).chain((2..).map(|k| format!("{stem}.{k}")));
-        let free = names.into_iter().find(|n| !state.written.contains(n)).unwrap_or(stem);
-        state.written.insert(free.clone());
-        free
+        free(stem, ".", &mut state.written)
     }
 }
 
@@ -117,10 +114,18 @@ pub fn folder_of(name: &str, used: &mut HashSet<String>) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
     let plain: String = last.chars().map(safe).collect();
     let plain = if plain.trim_matches('.').is_empty() { "model".to_owned() } else { plain };
-    let names = std::iter::once(plain.clone()).chain((2..).map(|k| format!("{plain}-{k}")));
-    let free = names.into_iter().find(|n| !used.contains(n)).unwrap_or(plain);
-    used.insert(free.clone());
-    free
+    free(plain, "-", used)
+}
+
+/// The name, or the first of `name.2`, `name.3` that is not taken; it is taken from now on.
+fn free(name: String, sign: &str, used: &mut HashSet<String>) -> String {
+    let mut found = name.clone();
+    let mut count = 1;
+    while !used.insert(found.clone()) {
+        count += 1;
+        found = format!("{name}{sign}{count}");
+    }
+    found
 }
 
 #[cfg(test)]

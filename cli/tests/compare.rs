@@ -136,4 +136,7 @@ fn models_stand_beside_each_other_layer_by_layer_and_by_depth() {
     assert!(ran.stderr.contains("the store has no entry Net/XXL"), "{}", ran.stderr);
     let ran = run(folder.path(), &["compare", "zoo", "--metric", "E", "--layers", "Net/S", "Net/M"]);
     assert!(ran.stderr.contains("its layers have no metric 'E'"), "{}", ran.stderr);
+    let ran = run(folder.path(), &["compare", "zoo", "--metric", "alpha,D", "--layers", "Net/S", "Net/M"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("expected one metric with --layers, found alpha, D"), "{}", ran.stderr);
 }

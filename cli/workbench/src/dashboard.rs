@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use eigenscope::analysis::SUMMARY_COLUMNS;
+use eigenscope::analysis::summary_columns;
 use serde_json::{Map, Value, json};
 
 use crate::compare::{Comparison, Finding, GroupKind, Sample, compare};
@@ -65,8 +65,7 @@ pub fn dashboard(store: &Store, listing: &Listing, version: Option<&str>) -> Das
     }
     let samples: Vec<Sample> = entries.iter().map(|e| Sample::from(*e)).collect();
     let known = |name: &&str| samples.iter().any(|s| s.metrics.contains_key(*name));
-    let metrics: Vec<String> =
-        SUMMARY_COLUMNS.iter().copied().chain(["mp_softrank"]).filter(known).map(str::to_owned).collect();
+    let metrics: Vec<String> = summary_columns().filter(known).map(str::to_owned).collect();
     let kinds = [GroupKind::All, GroupKind::Architecture];
     let comparison: Comparison = compare(&samples, &metrics, None, &kinds);
     let mut architectures: Vec<&str> = entries.iter().map(|e| e.name.architecture.as_str()).collect();

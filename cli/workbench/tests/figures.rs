@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use eigenscope::analysis::{Engine, EngineOptions, Inspection, Inspector, Options, Quiet, Status, Xmax};
+use eigenscope::analysis::{Engine, EngineOptions, Inspection, Options, Quiet, Status, Xmax};
 use eigenscope::source::{MemoryModel, OpenModel};
 use eigenscope::spectrum::Rng;
 use eigenscope::tensor::Tensor;
@@ -12,15 +12,6 @@ use resvg::tiny_skia::Pixmap;
 use roxmltree::Document;
 
 const EVIL: &str = "a</text><script>alert(1)</script>&\"'\u{1b}[31m\nb";
-
-#[derive(Default)]
-struct Kept(Mutex<Vec<Inspection>>);
-
-impl Inspector for Kept {
-    fn inspect(&self, inspection: Inspection) {
-        self.0.lock().unwrap().push(inspection);
-    }
-}
 
 /// Heavy-tailed and square, Gaussian with a spike, and one whose name is hostile.
 fn model() -> OpenModel {
@@ -37,9 +28,10 @@ fn model() -> OpenModel {
 }
 
 fn inspected(options: &Options) -> Vec<Inspection> {
-    let (engine, kept) = (Engine::new(EngineOptions::threads(1)).unwrap(), Kept::default());
+    let engine = Engine::new(EngineOptions::threads(1)).unwrap();
+    let kept = Mutex::<Vec<Inspection>>::default();
     let report = engine.inspect(&model(), options, &Quiet, &kept).unwrap();
-    let mut all = kept.0.into_inner().unwrap();
+    let mut all = kept.into_inner().unwrap();
     all.sort_by_key(|i| i.row.layer_id);
     for (row, inspection) in report.layers.iter().zip(&all) {
         assert_eq!(*row, inspection.row);
@@ -245,9 +237,10 @@ fn equal_eigenvalues_have_no_gap_to_draw_and_stop_nothing() {
     let model =
         MemoryModel::new().with("a.weight", Tensor::from_f64(vec![30, 30], &weights).unwrap()).open("x");
     let options = everything();
-    let (engine, kept) = (Engine::new(EngineOptions::threads(1)).unwrap(), Kept::default());
+    let engine = Engine::new(EngineOptions::threads(1)).unwrap();
+    let kept = Mutex::<Vec<Inspection>>::default();
     engine.inspect(&model, &options, &Quiet, &kept).unwrap();
-    for inspection in kept.0.into_inner().unwrap() {
+    for inspection in kept.into_inner().unwrap() {
         for figure in figures(&inspection, &options) {
             let svg = figure.svg(Theme::Light).unwrap();
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{}", figure.name);

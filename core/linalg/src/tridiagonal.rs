@@ -256,7 +256,6 @@ unsafe fn steady<S: Simd<f64>>(d: &mut [f64], e: &mut [f64], sweeps: &mut [Rotat
                 for (place, v) in all.iter_mut().zip([c, s, gamma, p, alpha, square, shift]) {
                     S::store(place.as_mut_ptr(), v);
                 }
-                #[allow(clippy::needless_range_loop, reason = "a lane is a column of the array")]
                 for j in 0..lanes {
                     let mut one = Rotation {
                         c: all[0][j],

@@ -1,6 +1,7 @@
 //! What a row was made of, for whoever draws it.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::layer::fitted;
 use super::options::{Fit, FixFingers, Options, Xmax};
@@ -30,6 +31,13 @@ pub struct Inspection {
 pub trait Inspector: Sync {
     /// Called once for every row that has a spectrum.
     fn inspect(&self, inspection: Inspection);
+}
+
+/// Keeps them all.
+impl Inspector for Mutex<Vec<Inspection>> {
+    fn inspect(&self, inspection: Inspection) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).push(inspection);
+    }
 }
 
 /// What columns on request were computed from.
@@ -83,21 +91,11 @@ impl Inspection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
     use crate::analysis::{Engine, EngineOptions, Quiet};
     use crate::source::{MemoryModel, OpenModel};
     use crate::spectrum::Rng;
     use crate::tensor::Tensor;
-
-    struct Kept(Mutex<Vec<Inspection>>);
-
-    impl Inspector for Kept {
-        fn inspect(&self, inspection: Inspection) {
-            self.0.lock().unwrap().push(inspection);
-        }
-    }
 
     fn model() -> OpenModel {
         let mut rng = Rng::new(9);
@@ -115,10 +113,10 @@ mod tests {
         for pool in [true, false] {
             let options =
                 Options { pool, randomize: true, vectors: true, mp_fit: true, ..Options::default() };
-            let kept = Kept(Mutex::default());
+            let kept = Mutex::<Vec<Inspection>>::default();
             let report = engine.inspect(&model(), &options, &Quiet, &kept).unwrap();
             assert_eq!(report.layers, engine.analyze(&model(), &options, &Quiet).unwrap().layers);
-            let mut all = kept.0.into_inner().unwrap();
+            let mut all = kept.into_inner().unwrap();
             all.sort_by_key(|i| i.row.slice_id);
             let rows: Vec<&Row> = report.layers.iter().filter(|r| r.name == "conv").collect();
             assert_eq!(all.iter().map(|i| &i.row).collect::<Vec<_>>(), rows);
@@ -141,9 +139,9 @@ mod tests {
     fn a_law_that_was_not_asked_for_is_fitted_when_it_is_looked_at() {
         let engine = Engine::new(EngineOptions::threads(1)).unwrap();
         let of = |options: &Options| {
-            let kept = Kept(Mutex::default());
+            let kept = Mutex::<Vec<Inspection>>::default();
             engine.inspect(&model(), options, &Quiet, &kept).unwrap();
-            kept.0.into_inner().unwrap().remove(0)
+            kept.into_inner().unwrap().remove(0)
         };
         let plain = of(&Options::default());
         assert_eq!(plain.row.mp, None);

@@ -220,7 +220,7 @@ fn write_fit(row: &mut Row, tail: &Tail, values: &[f64]) {
     }
 }
 
-/// What WeightWatcher 0.7.7 leaves after a failed fit (specification 4.4 and quirk 10).
+/// What WeightWatcher 0.7.7 leaves after a failed fit.
 fn write_sentinels(row: &mut Row, values: &[f64], options: &Options) {
     row.alpha = Some(-1.0);
     row.xmin = Some(-1.0);

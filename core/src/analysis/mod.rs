@@ -44,5 +44,5 @@ pub(crate) use pool::STACK;
 pub use randomize::{Moments, RandomColumns};
 pub use report::{ModelInfo, Provenance, Report, Row, Status};
 pub use requested::{DetxColumns, MpColumns};
-pub use summary::{SUMMARY_COLUMNS, Summary};
+pub use summary::{SUMMARY_COLUMNS, Summary, summary_columns};
 pub use tail::TailColumns;

@@ -312,7 +312,7 @@ fn size_limits(
     }
 }
 
-/// N and M of a convolution as WeightWatcher 0.7.7 reports them (specification 1.5): `(out, in)`, swapped once for every slice it
+/// N and M of a convolution as WeightWatcher 0.7.7 reports them: `(out, in)`, swapped once for every slice it
 /// transposes, unless the shape looks like the other layout to it.
 fn reference_sides(info: &TensorInfo, shape: MatrixShape) -> (usize, usize) {
     let (rank, s) = (info.shape.len(), &info.shape);

@@ -7,9 +7,14 @@ use super::columns::column;
 use super::conventions::{Conventions, Failed, SummaryRule};
 use super::{Row, Status};
 
-/// The columns that are averaged, in WeightWatcher's order; `mp_softrank` follows where a Marchenko-Pastur law was fitted.
+/// The columns that are averaged, in WeightWatcher's order.
 pub const SUMMARY_COLUMNS: [&str; 6] =
     ["log_norm", "alpha", "alpha_weighted", "log_alpha_norm", "log_spectral_norm", "stable_rank"];
+
+/// Those, and the one that follows where a Marchenko-Pastur law was fitted.
+pub fn summary_columns() -> impl Iterator<Item = &'static str> {
+    SUMMARY_COLUMNS.into_iter().chain(["mp_softrank"])
+}
 
 /// Arithmetic means, and over how many layers each is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,7 +49,7 @@ impl Summary {
                 Status::Skipped => false,
             })
             .collect();
-        for name in SUMMARY_COLUMNS.into_iter().chain(["mp_softrank"]) {
+        for name in summary_columns() {
             let values = values(&counted, name, conventions.summary);
             if values.is_empty() && !SUMMARY_COLUMNS.contains(&name) {
                 continue;

@@ -1,5 +1,5 @@
-//! Which family a tail follows: likelihood ratios (Vuong 1989; Clauset, Shalizi, Newman 2009, section 5 and appendix C) and the cascade
-//! of the specification, 4.9.
+//! Which family a tail follows: likelihood ratios (Vuong 1989; Clauset, Shalizi, Newman 2009, section 5 and appendix C) and
+//! WeightWatcher's cascade.
 
 use super::FitError;
 use super::families::{Family, TailModel, fit_tail};

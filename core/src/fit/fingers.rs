@@ -10,7 +10,7 @@ use super::{FitError, PowerLaw};
 pub enum ClipRule {
     /// 1, 2, ... `max_fingers` largest removed; as many fingers as were removed.
     Each,
-    /// WeightWatcher 0.7.7 (specification 4.8): 2 ... 9 removed, one finger fewer counted, given up once alpha is 2 or less,
+    /// WeightWatcher 0.7.7: 2 ... 9 removed, one finger fewer counted, given up once alpha is 2 or less,
     /// failed when three more could not be removed.
     Reference,
 }

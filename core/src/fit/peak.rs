@@ -1,4 +1,4 @@
-//! `fix_fingers = xmin_peak`: xmin only near the fullest bin of the histogram of log λ (specification 4.7).
+//! `fix_fingers = xmin_peak`: xmin only near the fullest bin of the histogram of log λ.
 
 use std::ops::RangeInclusive;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scan::Tails;
 
-/// Fewer values than this take the small-sample estimator (specification 4.3).
+/// Fewer values than this take the small-sample estimator.
 pub(super) const SMALL_N: usize = 20;
 /// Shortest tail the small-sample estimator scans.
 const SMALL_TAIL: usize = 8;
@@ -97,7 +97,7 @@ pub enum FitError {
     },
 }
 
-/// Fits positive, ascending values: 20 or more by a scan of every tail (specification 4.2), fewer by the small-sample estimator
+/// Fits positive, ascending values: 20 or more by a scan of every tail, fewer by the small-sample estimator
 /// (4.3).
 pub fn fit_power_law(sorted: &[f64], small_sigma: SmallNSigma) -> Result<PowerLaw, FitError> {
     let total = sorted.len();
@@ -135,7 +135,7 @@ pub fn fit_power_law(sorted: &[f64], small_sigma: SmallNSigma) -> Result<PowerLa
     Ok(fit)
 }
 
-/// The same with the model bounded at the largest value when D is measured (`xmax='force'`; specification 4.5): exponents are those of
+/// The same with the model bounded at the largest value when D is measured (`xmax='force'`): exponents are those of
 /// [`fit_power_law`], but another xmin may win. Tied values are one candidate.
 pub fn fit_power_law_forced(sorted: &[f64]) -> Result<PowerLaw, FitError> {
     ranged(sorted, &(0.0..=f64::INFINITY), true, Estimator::MleBounded)

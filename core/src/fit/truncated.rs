@@ -1,4 +1,4 @@
-//! Power laws with an exponential cut-off, `p(x) = Λ^(1-α) x^-α e^(-Λx) / Γ(1-α, Λ xmin)` with α >= 1 and Λ >= 0 (specification 4.6).
+//! Power laws with an exponential cut-off, `p(x) = Λ^(1-α) x^-α e^(-Λx) / Γ(1-α, Λ xmin)` with α >= 1 and Λ >= 0.
 //!
 //! Likelihood is concave in α and Λ, so its maximum is one, perhaps on the border: Λ = 0, a power law, or α = 1, the lightest tail.
 

@@ -91,7 +91,7 @@ impl Ensemble {
     }
 }
 
-/// Fits the law to eigenvalues in ascending order, as WeightWatcher 0.7.7 does (specification 5.2); the density is computed
+/// Fits the law to eigenvalues in ascending order, as WeightWatcher 0.7.7 does; the density is computed
 /// once. `None` where there is nothing to fit.
 pub fn fit_marchenko_pastur(eigenvalues: &[f64], ensemble: Ensemble, circle: QuarterCircle) -> Option<MpFit> {
     let (total, largest) = (eigenvalues.iter().sum::<f64>(), *eigenvalues.last()?);

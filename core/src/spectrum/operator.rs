@@ -82,7 +82,7 @@ pub fn operator_spectrum(
     Ok(collect(n * side * side, m * side * side, values, svd))
 }
 
-/// What WeightWatcher 0.7.7 computes instead (specification 1.5): of every pair of channels the squared singular values of the real
+/// What WeightWatcher 0.7.7 computes instead: of every pair of channels the squared singular values of the real
 /// part of the kernel's 32 x 32 Fourier transform.
 pub fn reference_operator_spectrum(
     taps: &[MatrixView],

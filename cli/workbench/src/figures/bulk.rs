@@ -21,7 +21,7 @@ const BEYOND: f64 = 1.6;
 const LEAST: f64 = 1e-5;
 
 /// All eigenvalues of the replicas, ascending.
-pub(super) fn pooled(inspection: &Inspection) -> Vec<f64> {
+pub(crate) fn pooled(inspection: &Inspection) -> Vec<f64> {
     let mut all: Vec<f64> = inspection.random.iter().flat_map(|s| s.eigenvalues.iter().copied()).collect();
     all.sort_by(f64::total_cmp);
     all

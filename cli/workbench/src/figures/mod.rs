@@ -14,6 +14,7 @@ mod theme;
 mod vectors;
 mod words;
 
+pub(crate) use bulk::pooled;
 pub use esd::{EsdView, LayerFit, Rival, sample_figure};
 pub use figure::{Figure, Mark, Panel, Shape};
 pub use histogram::{Histogram, bins};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::markup::Page;
 use super::{ECHARTS_JS, PAGE_CSS, PAGE_JS};
-use crate::figures::{EsdView, Histogram, LayerFit, bins};
+use crate::figures::{EsdView, Histogram, LayerFit, bins, pooled};
 
 const BODY: &str = include_str!("../../assets/report.html");
 const SCRIPT: &str = include_str!("../../assets/report.js");
@@ -115,9 +115,7 @@ fn view(inspection: &Inspection, options: &Options) -> Option<Value> {
     let beyond = bulk.map(|mp| mp.tw_edge.unwrap_or(mp.bulk_max));
     let spikes = beyond.map_or(&[][..], |edge| &values[values.partition_point(|v| *v <= edge)..]);
     let random = {
-        let mut all: Vec<f64> =
-            inspection.random.iter().flat_map(|s| s.eigenvalues.iter().copied()).collect();
-        all.sort_by(f64::total_cmp);
+        let all = pooled(inspection);
         let low = esd.histogram.edges[0];
         let shown = &all[all.partition_point(|v| *v < low)..];
         Histogram::log(shown, bins(shown.len())).map(|h| histogram(&h))

@@ -1,6 +1,6 @@
 //! A report that was written as JSON, to be stored.
 
-use eigenscope::analysis::{COLUMNS, SUMMARY_COLUMNS};
+use eigenscope::analysis::{COLUMNS, summary_columns};
 use serde_json::{Map, Value};
 
 use super::{Draft, Layers, Name, StoreError};
@@ -17,7 +17,7 @@ pub fn from_report(name: Name, text: &[u8], place: &str) -> Result<Draft, StoreE
     let layers = part("layers")?.as_array().ok_or_else(|| refuse("'layers' is no list"))?;
     let summary = part("summary")?.as_object().ok_or_else(|| refuse("'summary' is no object"))?;
     let version = part("eigenscope")?.as_str().unwrap_or("?");
-    let means = SUMMARY_COLUMNS.iter().chain(&["mp_softrank"]);
+    let means = summary_columns();
     let count = |key: &str| summary.get(key).and_then(Value::as_u64).unwrap_or(0) as usize;
     let model = report.get("model").and_then(Value::as_object);
     let kept = ["loader", "tensors", "parameters"];
@@ -31,7 +31,7 @@ pub fn from_report(name: Name, text: &[u8], place: &str) -> Result<Draft, StoreE
         source: None,
         base: None,
         model: kept.iter().filter_map(|k| Some(((*k).to_owned(), model?.get(*k)?.clone()))).collect(),
-        summary: means.filter_map(|m| Some(((*m).to_owned(), summary.get(*m)?.clone()))).collect(),
+        summary: means.filter_map(|m| Some((m.to_owned(), summary.get(m)?.clone()))).collect(),
         layers: Layers { analyzed: count("analyzed"), failed: count("failed"), skipped: count("skipped") },
         details: details(layers).map_err(|e| StoreError::content(place, e))?,
     })
