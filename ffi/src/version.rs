@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char};
 pub(crate) const ABI: (u32, u32) = (0, 1);
 
 const WORDS: &str =
-    concat!("eigenscope/", env!("CARGO_PKG_VERSION"), " abi=0.1 plugin-abi=1.0 dlpack=1 linalg=faer\0");
+    concat!("eigenscope/", env!("CARGO_PKG_VERSION"), " abi=0.1 plugin-abi=1.0 dlpack=1 linalg=native\0");
 
 const fn number(text: &str) -> u32 {
     let (bytes, mut value, mut at) = (text.as_bytes(), 0, 0);

@@ -135,7 +135,7 @@ extern "C" {
 /* The library's version: major * 65536 + minor * 256 + patch. */
 EGS_API uint32_t egs_version(void);
 
-/* The same in words, with what it was built from: "eigenscope/0.1.0 abi=0.1 plugin-abi=1.0 dlpack=1 linalg=faer". */
+/* The same in words, with what it was built from: "eigenscope/0.1.0 abi=0.1 plugin-abi=1.0 dlpack=1 linalg=native". */
 EGS_API const char *egs_version_string(void);
 
 /* The library's binary interface, as EGS_ABI_VERSION is this header's. A program that finds the library at run time compares them:

@@ -11,7 +11,7 @@ use crate::{Block, EigenSolver, Faer, Real, SolveError, Square, two_stage};
 pub struct Native;
 
 /// Sides below which one stage is as fast.
-const SMALL: usize = 96;
+const SMALL: usize = 160;
 
 impl<T: Real> EigenSolver<T> for Native {
     fn name(&self) -> &'static str {

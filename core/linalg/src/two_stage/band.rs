@@ -165,7 +165,7 @@ impl<T: Real> Tiles<T> {
 
     /// The update of the step before, for the tiles of column k.
     fn update_column(&mut self, k: usize) {
-        let (b, side, isa) = (self.b, self.side, self.isa);
+        let (side, isa) = (self.side, self.isa);
         let view = self.view(k);
         let groups = (side - k).div_ceil(GROUP);
         each(self.worth(side - k), groups, |group| {
@@ -173,7 +173,6 @@ impl<T: Real> Tiles<T> {
                 // SAFETY: tile (i, k) is touched by this number only, and the panels are only read.
                 unsafe { dispatch(isa, Update { view, i, j: k }) };
             }
-            let _ = b;
         });
     }
 
