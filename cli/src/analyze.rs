@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use eigenscope::analysis::{AnalysisError, Engine, EngineOptions, Options};
+use eigenscope::analysis::{AnalysisError, Options};
 use eigenscope::source::OpenModel;
 
 use crate::args::{AnalyzeArgs, Common};
@@ -22,7 +22,7 @@ pub fn run(args: &AnalyzeArgs, common: &Common) -> Result<u8, Failure> {
     let options = args.plan.options(Some(&args.fit)).map_err(|e| Failure::of(&e).usage())?;
     let output = Output::new(args.output.output.as_deref())?;
     let loaders = Loaders::find(&common.plugins)?;
-    let engine = Engine::new(EngineOptions::threads(args.fit.threads)).map_err(|e| Failure::of(&e))?;
+    let engine = args.fit.engine()?;
     let mut folders = HashSet::new();
     let (documents, status) = args.models.each(&loaders, &options, |model| {
         let plots = args.plots.plots.as_ref().map(|folder| {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use eigenscope::analysis::{Engine, EngineOptions, ModelInfo, Options};
+use eigenscope::analysis::{Engine, ModelInfo, Options};
 use eigenscope::source::OpenModel;
 use eigenscope_workbench::store::{Draft, Entry, Name, Source, Store, source};
 use serde_json::Value;
@@ -94,7 +94,7 @@ pub fn run(args: &AnalyzeArgs, common: &Common) -> Result<u8, Failure> {
     }
     let Some(folder) = &args.batch.store else { return Ok(exit::OK) };
     let store = Store::create(folder).map_err(|e| Failure::of(&e))?;
-    let engine = Engine::new(EngineOptions::threads(args.fit.threads)).map_err(|e| Failure::of(&e))?;
+    let engine = args.fit.engine()?;
     let base = args.models.base_model.as_ref().map(|path| source(path, &[])).transpose();
     let base = base.map_err(|e| Failure::of(&e))?;
     let batch = Batch { args, common, store, loaders, engine, options, base };

@@ -1,11 +1,16 @@
 //! Options of an analysis, from the command line to the engine's.
 
+use bytesize::ByteSize;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use eigenscope::analysis::{Conventions, Fit, FixFingers, LayerFilter, Options, OptionsError, Xmax};
+use eigenscope::analysis::{
+    Conventions, Engine, EngineOptions, Fit, FixFingers, LayerFilter, Options, OptionsError, Xmax,
+};
 use eigenscope::fit::XminRule;
 use eigenscope::matrix::ConvMode;
 use eigenscope::spectrum::{Precision, Solver};
+
+use crate::failure::Failure;
 
 /// More threads than any machine has; a slip of the finger otherwise starts millions.
 pub const MAX_THREADS: u64 = 1024;
@@ -161,7 +166,20 @@ pub struct FitArgs {
     /// Threads; 0: as many as the machine has
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Arithmetic")]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=MAX_THREADS).map(|n| n as usize))]
-    pub threads: usize,
+    threads: usize,
+    /// Take no more memory than this (800MiB, 2GB, ...): layers wait for their turn, and one that would not fit alone is skipped with
+    /// the reason. Mapped pages of files do not count
+    #[arg(long, value_name = "SIZE", help_heading = "Arithmetic")]
+    max_memory: Option<ByteSize>,
+}
+
+impl FitArgs {
+    /// An engine as asked for.
+    pub fn engine(&self) -> Result<Engine, Failure> {
+        let options =
+            EngineOptions::threads(self.threads).max_memory(self.max_memory.map(|size| size.as_u64()));
+        Engine::new(options).map_err(|error| Failure::of(&error))
+    }
 }
 
 /// An option in the place of a term is a term forgotten.

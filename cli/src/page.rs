@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eigenscope::adapter::Lora;
-use eigenscope::analysis::{Engine, EngineOptions};
 use eigenscope_workbench::pages;
 
 use crate::analyze::explain;
@@ -53,7 +52,7 @@ pub fn run(args: &ReportArgs, common: &Common) -> Result<u8, Failure> {
     }
     let options = args.plan.options(Some(&args.fit)).map_err(|e| Failure::of(&e).usage())?;
     let loaders = Loaders::find(&common.plugins)?;
-    let engine = Engine::new(EngineOptions::threads(args.fit.threads)).map_err(|e| Failure::of(&e))?;
+    let engine = args.fit.engine()?;
     let loader = args.loader.as_deref();
     let model = models::open(&loaders, &args.path, loader)?;
     let base = args.base_model.as_ref().map(|base| models::open(&loaders, base, loader)).transpose()?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use eigenscope::analysis::{Engine, EngineOptions, Inspection, Plan};
+use eigenscope::analysis::{Inspection, Plan};
 use eigenscope_workbench::figures::{Figure, Kind, Theme};
 
 use crate::args::Common;
@@ -87,7 +87,7 @@ pub fn run(args: &PlotArgs, common: &Common) -> Result<u8, Failure> {
     let model = models::open(&loaders, &args.path, args.loader.as_deref())?;
     let plan = Plan::new(model.file.as_ref(), &options).map_err(|e| Failure::of(&e).usage())?;
     let layer = find(&plan, &args.layer).ok_or_else(|| hint::no_layer(&model, &plan, &args.layer))?;
-    let engine = Engine::new(EngineOptions::threads(args.fit.threads)).map_err(|e| Failure::of(&e))?;
+    let engine = args.fit.engine()?;
     let kept = Mutex::<Vec<Inspection>>::default();
     let rows = engine.inspect_layer(&model, layer, &options, &kept);
     let mut inspections = kept.into_inner().unwrap_or_else(PoisonError::into_inner);

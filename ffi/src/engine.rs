@@ -38,6 +38,7 @@ pub struct egs_engine_options {
     pub log: Option<LogFn>,
     pub log_user: *mut c_void,
     pub json: *const c_char,
+    pub max_memory: u64,
 }
 
 // SAFETY: no padding; zero is "no" for every field.
@@ -100,6 +101,7 @@ struct Settings {
     threads: u32,
     low_priority: bool,
     log_level: i32,
+    max_memory: u64,
 }
 
 fn settings(options: &egs_engine_options) -> Result<Settings, Error> {
@@ -113,6 +115,7 @@ fn settings(options: &egs_engine_options) -> Result<Settings, Error> {
         threads: options.threads.max(1),
         low_priority: options.flags & LOW_PRIORITY != 0,
         log_level: options.log_level,
+        max_memory: options.max_memory,
     };
     // SAFETY: NULL or NUL-terminated, as the header demands.
     if let Some(json) = unsafe { optional(options.json, "egs_engine_options.json") }? {
@@ -141,6 +144,7 @@ fn settings(options: &egs_engine_options) -> Result<Settings, Error> {
 fn json_setting(settings: &mut Settings, key: &str, value: &Value) -> Option<Result<(), Error>> {
     match key {
         "threads" => settings.threads = u32::try_from(value.as_u64()?).ok()?.max(1),
+        "max_memory" => settings.max_memory = value.as_u64()?,
         "low_priority" => settings.low_priority = value.as_bool()?,
         "log_level" => {
             let words = ["off", "error", "warn", "info", "debug"];
@@ -148,7 +152,7 @@ fn json_setting(settings: &mut Settings, key: &str, value: &Value) -> Option<Res
         }
         _ => {
             let what = format!(
-                "egs_engine_options.json: unknown key '{key}'; there are: threads, low_priority, log_level"
+                "egs_engine_options.json: unknown key '{key}'; there are: threads, max_memory, low_priority, log_level"
             );
             return Some(Err(Error::argument(what)));
         }
@@ -221,9 +225,9 @@ pub unsafe extern "C" fn egs_engine_new(
             }
             let settings = settings(&options)?;
             let log = Log { function: options.log, user: options.log_user, level: settings.log_level };
-            let threads = settings.threads as usize;
-            let engine =
-                on_starter(settings.low_priority, move || Engine::new(EngineOptions::threads(threads)))??;
+            let limit = Some(settings.max_memory).filter(|bytes| *bytes > 0);
+            let engine_options = EngineOptions::threads(settings.threads as usize).max_memory(limit);
+            let engine = on_starter(settings.low_priority, move || Engine::new(engine_options))??;
             let shared = Shared { engine, log, loaders: RwLock::default() };
             if options.flags & NO_LOADERS == 0 {
                 shared.add(Arc::new(eigenscope_safetensors::Safetensors))?;

@@ -78,7 +78,7 @@ impl Facts {
 #[test]
 fn mirrors_and_constants_are_those_of_the_headers() {
     let mut f = Facts(Vec::new());
-    layout!(f, "egs_engine_options", egs_engine_options { struct_size flags threads log_level log log_user json });
+    layout!(f, "egs_engine_options", egs_engine_options { struct_size flags threads log_level log log_user json max_memory });
     layout!(f, "egs_tensor", egs_tensor { struct_size data shape strides ndim dtype kind layout });
     layout!(f, "egs_progress", egs_progress { struct_size done total work layer });
     layout!(f, "egs_analysis_options", egs_analysis_options {
@@ -112,7 +112,7 @@ fn mirrors_and_constants_are_those_of_the_headers() {
     });
     layout!(f, "struct ArrowArrayStream", ArrowArrayStream { get_schema get_next get_last_error release private_data });
     let no_padding = [
-        ("egs_engine_options", size_of::<egs_engine_options>(), 8 + 8 + 4 + 4 + 8 * 3),
+        ("egs_engine_options", size_of::<egs_engine_options>(), 8 + 8 + 4 + 4 + 8 * 4),
         ("egs_tensor", size_of::<egs_tensor>(), 8 * 4 + 4 * 4),
         ("egs_analysis_options", size_of::<egs_analysis_options>(), 8 * 11),
         ("egs_verdict", size_of::<egs_verdict>(), 8 * 3 + 4 * 4 + 256 + 1024),

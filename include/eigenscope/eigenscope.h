@@ -197,7 +197,9 @@ typedef struct egs_engine_options {
   int32_t log_level; /* EGS_LOG_*: the least important messages that are wanted */
   egs_log_fn log;    /* NULL: nobody listens */
   void *log_user;    /* handed to log; must outlive the engine and its monitors */
-  const char *json;  /* NULL, or {"threads": 2, "low_priority": true, "log_level": "info"}: overrules the fields above */
+  const char *json;  /* NULL, or {"threads": 2, "max_memory": 1073741824, "low_priority": true, "log_level": "info"}: overrules the fields */
+  uint64_t max_memory; /* bytes one analysis of a file may take, mapped pages not counted; 0: no limit. Layers wait for their turn; one that
+                          would not fit alone has a row that says so. 32 MiB of it are set aside for what belongs to no layer. */
 } egs_engine_options;
 
 /* Starts an engine; options may be NULL. It reads safetensors, PyTorch, ONNX and Keras (HDF5) files; nothing is loaded from disk. */

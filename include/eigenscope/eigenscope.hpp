@@ -414,6 +414,7 @@ struct EngineOptions {
   int32_t log_level = EGS_LOG_INFO;
   std::function<void(int32_t level, std::string_view target, std::string_view message)> log;  // on any thread
   std::string json;
+  uint64_t max_memory = 0;  // bytes; 0: no limit
 };
 
 // Threads, loaders and a log function.
@@ -428,6 +429,7 @@ class Engine {
     egs_engine_options raw = EGS_INIT(egs_engine_options);
     raw.flags = options.flags;
     raw.threads = options.threads;
+    raw.max_memory = options.max_memory;
     raw.json = options.json.empty() ? nullptr : options.json.c_str();
     if (shared->log) {
       raw.log_level = options.log_level;

@@ -2,7 +2,7 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::qr::no_pivoting::factor;
-use faer::{Mat, Spec};
+use faer::{Mat, MatMut, Spec};
 
 use crate::faer_solver::parallelism;
 use crate::{Block, EigenSolver, Order, Real, SolveError};
@@ -13,15 +13,16 @@ use crate::{Block, EigenSolver, Order, Real, SolveError};
 #[derive(Clone, Debug)]
 pub struct TallQr<T> {
     n: usize,
-    /// R above, room for a block below.
-    work: Mat<T>,
+    /// Column by column, `height` numbers each: R, or fewer rows as they came, above; room for a block below.
+    work: Vec<T>,
+    height: usize,
     filled: usize,
 }
 
 impl<T: Real> TallQr<T> {
     /// For matrices of `n` columns.
     pub fn new(n: usize) -> Self {
-        TallQr { n, work: Mat::zeros(0, n), filled: 0 }
+        TallQr { n, work: Vec::new(), height: 0, filled: 0 }
     }
 
     /// Takes the next rows in.
@@ -31,29 +32,44 @@ impl<T: Real> TallQr<T> {
     pub fn add(&mut self, block: Block<'_, T>, threads: usize) {
         assert_eq!(block.cols, self.n, "columns of a QR block");
         let rows = self.filled + block.rows;
-        let mut stacked = Mat::<T>::zeros(rows, self.n);
-        stacked.as_mut().subrows_mut(0, self.filled).copy_from(self.work.as_ref().subrows(0, self.filled));
-        stacked.as_mut().subrows_mut(self.filled, block.rows).copy_from(block.mat());
-        self.filled = rows.min(self.n);
-        if rows > self.n {
-            triangularize(&mut stacked, threads);
+        if rows > self.height {
+            self.grow(self.n.max(self.filled) + block.rows);
         }
-        self.work = stacked;
+        let n = self.n;
+        let mut work = MatMut::from_column_major_slice_mut(&mut self.work, self.height, n);
+        work.as_mut().subrows_mut(self.filled, block.rows).copy_from(block.mat());
+        self.filled = rows.min(n);
+        if rows > n {
+            triangularize(work.subrows_mut(0, rows), threads);
+        }
+    }
+
+    fn grow(&mut self, height: usize) {
+        let mut work = vec![T::default(); height * self.n];
+        for j in 0..self.n {
+            work[j * height..][..self.filled].copy_from_slice(&self.work[j * self.height..][..self.filled]);
+        }
+        (self.work, self.height) = (work, height);
     }
 
     /// Singular values of all rows so far, ascending; fewer than `n` when there were fewer rows.
-    pub fn singular_values(&self, solver: &dyn EigenSolver<T>, threads: usize) -> Result<Vec<T>, SolveError> {
-        let mut data = Vec::with_capacity(self.filled * self.n);
-        for j in 0..self.n {
-            data.extend((0..self.filled).map(|i| self.work[(i, j)]));
+    pub fn singular_values(
+        mut self,
+        solver: &dyn EigenSolver<T>,
+        threads: usize,
+    ) -> Result<Vec<T>, SolveError> {
+        for j in 1..self.n {
+            let from = j * self.height;
+            self.work.copy_within(from..from + self.filled, j * self.filled);
         }
-        let r = Block { rows: self.filled, cols: self.n, order: Order::ColMajor, data: &data };
+        self.work.truncate(self.filled * self.n);
+        let r = Block { rows: self.filled, cols: self.n, order: Order::ColMajor, data: &self.work };
         solver.singular_values(r, threads)
     }
 }
 
 /// Leaves R in the upper triangle and zeros below it.
-fn triangularize<T: Real>(a: &mut Mat<T>, threads: usize) {
+fn triangularize<T: Real>(mut a: MatMut<'_, T>, threads: usize) {
     let (m, n) = (a.nrows(), a.ncols());
     let par = parallelism(threads);
     let block = factor::recommended_block_size::<T>(m, n);
@@ -62,8 +78,6 @@ fn triangularize<T: Real>(a: &mut Mat<T>, threads: usize) {
     let stack = MemStack::new(&mut memory);
     factor::qr_in_place(a.as_mut(), coefficients.as_mut(), par, stack, Spec::default());
     for j in 0..n {
-        for i in j + 1..m {
-            a[(i, j)] = T::default();
-        }
+        a.as_mut().subrows_mut((j + 1).min(m), m - (j + 1).min(m)).col_mut(j).fill(T::default());
     }
 }

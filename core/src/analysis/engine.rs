@@ -3,12 +3,15 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::Scope;
 
 use super::conventions::Failed;
 use super::inspect::{Inspection, Inspector};
 use super::layer::{analyze_layer, failed};
 use super::matrices::parts;
+use super::memory::{self, Turns};
 use super::plan::{LayerPlan, Plan};
 use super::pool::Pool;
 use super::product::analyze_product;
@@ -27,12 +30,22 @@ pub(super) const WORTH_SHARING: f64 = 2e9;
 pub struct EngineOptions {
     /// Threads of the engine's own pool; 0: as many as the machine has.
     pub threads: usize,
+    /// Bytes that an analysis of this engine may take, 32 MiB of them for what is not a layer's; `None`: no limit. Layers wait for their turn, and one that would
+    /// not fit alone is skipped with a reason. Pages of files that are mapped do not count: the system takes them back when it needs to. Two analyses at
+    /// once take twice as much.
+    pub max_memory: Option<u64>,
 }
 
 impl EngineOptions {
     /// So many threads; 0: as many as the machine has.
     pub fn threads(threads: usize) -> Self {
-        EngineOptions { threads }
+        EngineOptions { threads, max_memory: None }
+    }
+
+    /// With a limit of memory, in bytes.
+    #[must_use]
+    pub fn max_memory(self, bytes: Option<u64>) -> Self {
+        EngineOptions { max_memory: bytes, ..self }
     }
 }
 
@@ -87,6 +100,7 @@ impl Observer for Quiet {
 #[derive(Debug)]
 pub struct Engine {
     pool: Pool,
+    max_memory: Option<u64>,
 }
 
 impl Engine {
@@ -94,7 +108,7 @@ impl Engine {
     pub fn new(options: EngineOptions) -> Result<Self, AnalysisError> {
         let pool =
             Pool::new(options.threads).map_err(|e| AnalysisError::Threads(options.threads, e.to_string()))?;
-        Ok(Engine { pool })
+        Ok(Engine { pool, max_memory: options.max_memory })
     }
 
     /// Runs `work` on the engine's threads, and tells it how many there are.
@@ -156,8 +170,12 @@ impl Engine {
         inspector: Option<&dyn Inspector>,
     ) -> Result<Report, AnalysisError> {
         let file = model.file.as_ref();
-        let plan = plan(file, options)?;
-        let layers = self.pool.install(|| Run::new(file, &plan, options, observer, inspector).rows())?;
+        let mut plan = plan(file, options)?;
+        let limit = memory::for_layers(self.max_memory);
+        for layer in plan.layers.iter_mut().filter(|l| l.skip.is_none()) {
+            layer.skip = (layer.memory > limit).then(|| memory::too_large(layer.memory, limit));
+        }
+        let layers = self.pool.install(|| Run::new(file, &plan, options, observer, inspector).rows(limit))?;
         Ok(Report {
             eigenscope: env!("CARGO_PKG_VERSION"),
             model: ModelInfo::of(model),
@@ -220,24 +238,24 @@ impl<'a> Run<'a> {
         Run { file, plan, options, observer, inspector, total, total_cost, cancelled, state }
     }
 
-    /// Heavy layers first, one after the other on all threads; then the others, largest first, one on each thread. Which are heavy
-    /// depends on the model and the number of threads only, so a run can be repeated to the bit.
-    fn rows(self) -> Result<Vec<Row>, AnalysisError> {
+    /// Heavy layers first, one after the other on all threads; then the others, largest first, one on each thread, as long as the
+    /// memory of those under way stays below the limit. Which are heavy depends on the model, the number of threads and the limit only, so a
+    /// run can be repeated to the bit.
+    fn rows(self, limit: u64) -> Result<Vec<Row>, AnalysisError> {
         let threads = rayon::current_num_threads();
         let mut todo: Vec<&LayerPlan> = self.plan.layers.iter().filter(|l| l.skip.is_none()).collect();
         todo.sort_by(|a, b| b.cost.total_cmp(&a.cost));
         let fair = HEAVY * self.total_cost / threads as f64;
-        let heavy = |l: &&LayerPlan| threads > 1 && l.cost > fair.max(WORTH_SHARING);
+        let heavy = |l: &&LayerPlan| {
+            let crowded = l.memory.saturating_mul(2) > limit;
+            threads > 1 && l.cost > WORTH_SHARING && (l.cost > fair || crowded)
+        };
         let (together, apart): (Vec<_>, Vec<_>) = todo.into_iter().partition(heavy);
         for layer in together {
             self.one(layer, threads);
         }
-        let next = AtomicUsize::new(0);
-        rayon::broadcast(|_| {
-            while let Some(layer) = apart.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.one(layer, 1);
-            }
-        });
+        let turns = Turns::new(apart.into_iter().map(|l| (l.memory, l)).collect(), limit, threads);
+        rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|scope| self.work(scope, &turns))));
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(AnalysisError::Cancelled);
         }
@@ -246,6 +264,17 @@ impl<'a> Run<'a> {
         rows.extend(skipped.map(|(layer, info)| (layer.index, vec![layer.row(info)])));
         rows.sort_by_key(|(index, _)| *index);
         Ok(rows.into_iter().flat_map(|(_, rows)| rows).collect())
+    }
+
+    /// One worker's life.
+    fn work<'s>(&'s self, scope: &Scope<'s>, turns: &'s Turns<&'s LayerPlan>) {
+        while let Some((memory, layer)) = turns.next() {
+            self.one(layer, 1);
+            turns.done(memory);
+            if turns.another() {
+                scope.spawn(|scope| self.work(scope, turns));
+            }
+        }
     }
 
     fn one(&self, layer: &LayerPlan, threads: usize) {

@@ -12,6 +12,7 @@ mod guide;
 mod inspect;
 mod layer;
 mod matrices;
+mod memory;
 mod nested;
 mod older;
 mod options;

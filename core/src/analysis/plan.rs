@@ -4,6 +4,7 @@
 use super::combined::{Made, combine};
 use super::conventions::{Naming, OperatorRule, Sides};
 use super::filter::Candidate;
+use super::memory::needs;
 use super::report::Row;
 use super::{Options, OptionsError, Status};
 use crate::matrix::{ConvMode, MatrixShape, Unfolding, kernel_sides, matrix_shape};
@@ -42,6 +43,8 @@ pub struct LayerPlan {
     pub skip: Option<String>,
     /// Floating-point operations its spectrum will take, roughly.
     pub cost: f64,
+    /// Bytes it will take at most, where it is not skipped.
+    pub memory: u64,
 }
 
 impl LayerPlan {
@@ -88,6 +91,9 @@ impl Plan {
             }
         }
         combine(&mut layers, infos, options);
+        for layer in layers.iter_mut().filter(|l| l.skip.is_none()) {
+            layer.memory = needs(layer, infos, options);
+        }
         Ok(Plan { layers, unmatched })
     }
 
@@ -202,6 +208,7 @@ fn layer(index: usize, info: &TensorInfo, options: &Options, ids: &mut Ids) -> L
             Some(evals) => 4.0 * (evals / shape.m.max(1)) as f64 * cost(shape),
             None => cost(shape) * solves(shape, options),
         }),
+        memory: 0,
     }
 }
 

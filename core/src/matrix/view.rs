@@ -2,7 +2,7 @@
 
 use eigenscope_linalg::{Order, Real};
 
-use crate::tensor::{Tensor, advance};
+use crate::tensor::{Dtype, Tensor, advance};
 
 /// A matrix whose rows and columns are groups of a tensor's axes, oriented so that it is at least as tall as wide:
 /// N = rows, M = columns, whichever way it was stored.
@@ -40,6 +40,12 @@ impl MatrixView {
     pub fn rounded_to_single(mut self, yes: bool) -> Self {
         self.to_single = yes && self.tensor.dtype().is_float();
         self
+    }
+
+    /// Whether every element is exactly a single-precision number.
+    pub fn is_single(&self) -> bool {
+        let dtype = self.tensor.dtype();
+        dtype.is_float() && (self.to_single || dtype != Dtype::F64 && self.tensor.quantization().is_none())
     }
 
     /// Row and column of the matrix as stored, before it was turned to be tall.

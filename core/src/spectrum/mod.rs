@@ -12,4 +12,5 @@ pub use operator::{Solving, operator_spectrum, reference_operator_spectrum};
 pub use product::product_eigenvalues;
 pub use random::{Rng, permuted, stream};
 pub(crate) use random::{box_muller, splitmix};
+pub(crate) use solve::{BLOCK_NUMBERS, MIN_BLOCK_ROWS};
 pub use solve::{Method, Precision, Solver, SpectrumError, eigenvalues};

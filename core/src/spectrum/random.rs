@@ -1,9 +1,10 @@
 //! Matrices whose elements are shuffled: the same weights without their correlations.
 
-use eigenscope_linalg::Order;
+use bytes::Bytes;
+use eigenscope_linalg::{Order, Real};
 
 use crate::matrix::MatrixView;
-use crate::tensor::Tensor;
+use crate::tensor::{Dtype, Tensor};
 
 /// A small generator of random numbers with a stream for every seed: xoshiro256++ (Blackman, Vigna 2019), seeded by splitmix64.
 #[derive(Clone, Debug)]
@@ -117,12 +118,23 @@ pub fn stream(seed: u64, layer: &str, slice: usize, replica: usize) -> u64 {
 
 /// The matrix with its elements shuffled.
 pub fn permuted(view: &MatrixView, seed: u64) -> MatrixView {
+    let (bytes, dtype) = if view.is_single() {
+        (shuffled(view, seed, f32::to_le_bytes), Dtype::F32)
+    } else {
+        (shuffled(view, seed, f64::to_le_bytes), Dtype::F64)
+    };
     let (n, m) = (view.rows(), view.cols());
-    let mut data = vec![0.0; n * m];
-    view.read(0, n, &mut data);
-    Rng::new(seed).shuffle(&mut data);
     let shape = if view.order() == Order::RowMajor { vec![n, m] } else { vec![m, n] };
-    MatrixView::new(Tensor::from_f64(shape, &data).expect("as many elements as the shape has"), 1)
+    MatrixView::new(Tensor::new(dtype, shape, bytes).expect("as many elements as the shape has"), 1)
+}
+
+fn shuffled<T: Real, const SIZE: usize>(view: &MatrixView, seed: u64, bytes: fn(T) -> [u8; SIZE]) -> Bytes {
+    let mut data = vec![T::default(); view.rows() * view.cols()];
+    view.read(0, view.rows(), &mut data);
+    let mut items: Vec<[u8; SIZE]> = data.iter().map(|v| bytes(*v)).collect();
+    drop(data);
+    Rng::new(seed).shuffle(&mut items);
+    Bytes::from(items.into_flattened())
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::matrix::MatrixView;
 
 /// Numbers in a block of rows while a tall matrix streams by: 8 MiB of doubles.
-const BLOCK_NUMBERS: usize = 1 << 20;
+pub(crate) const BLOCK_NUMBERS: usize = 1 << 20;
 /// Fewest rows of a block, so that the product stays efficient for wide matrices.
-const MIN_BLOCK_ROWS: usize = 128;
+pub(crate) const MIN_BLOCK_ROWS: usize = 128;
 
 /// The arithmetic of Gram matrix and solver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
