@@ -19,7 +19,7 @@ where
 }
 
 /// What was made for the last question, as making it takes longer than many answers.
-struct Made<T> {
+struct Made<T: 'static> {
     sides: (usize, usize),
     data: Vec<T>,
     gram: Square<T>,

@@ -9,7 +9,7 @@ use crate::{Block, Real, Square};
 /// Accumulates the product of a tall matrix, transposed, with another of the same sides, which arrive in blocks of the
 /// same rows. All of the square is written.
 #[derive(Clone, Debug)]
-pub struct Cross<T> {
+pub struct Cross<T: 'static> {
     sum: Square<T>,
 }
 

@@ -9,9 +9,11 @@ use crate::{Block, Order, Real, Square};
 /// Only the lower triangle is computed, and it is the same bits for any number of threads. Products of up to 256 rows are added up before
 /// they join the sum: over K rows, an element is off by at most about (256 + K / 256) rounding units times the product of the norms of
 /// its two columns, where a plain sum has K; in practice by the square root of that.
-#[derive(Clone, Debug)]
-pub struct Gram<T> {
+#[derive(Debug)]
+pub struct Gram<T: 'static> {
     sum: Square<T>,
+    /// Panels of the rows at hand.
+    packed: Buffer<T>,
 }
 
 /// Rows whose products are added up in registers.
@@ -23,7 +25,7 @@ const SIDE: usize = 6;
 impl<T: Real> Gram<T> {
     /// For matrices of `n` columns.
     pub fn new(n: usize) -> Self {
-        Gram { sum: Square::zeros(n) }
+        Gram { sum: Square::zeros(n), packed: Buffer::zeros(0) }
     }
 
     /// Adds `blockᵀ block`.
@@ -41,13 +43,15 @@ impl<T: Real> Gram<T> {
         let width = panel_width::<T>(isa);
         let panels = n.div_ceil(width);
         let depth = DEPTH.min(block.rows);
-        let mut packed = Buffer::<T>::zeros(panels * width * depth);
+        if self.packed.len() < panels * width * depth {
+            self.packed = Buffer::zeros(panels * width * depth);
+        }
         // Threads that would be woken for less than they cost are left alone.
         let threads = if n * n * block.rows > 1 << 22 { threads } else { 1 };
         let sides = panels.div_ceil(SIDE);
         for start in (0..block.rows).step_by(DEPTH) {
             let len = DEPTH.min(block.rows - start);
-            let to = Shared(packed.as_mut_ptr());
+            let to = Shared(self.packed.as_mut_ptr());
             each(threads, sides, |side| {
                 for panel in side * SIDE..panels.min((side + 1) * SIDE) {
                     // SAFETY: a panel of its own for each number.
@@ -58,7 +62,7 @@ impl<T: Real> Gram<T> {
                 }
             });
             let sum = Shared(self.sum.data_mut().as_mut_ptr());
-            let packed = &packed;
+            let packed = &self.packed;
             each(threads, sides * (sides + 1) / 2, |number| {
                 let (i, j) = pair(number);
                 let range = |side: usize| (side * SIDE, panels.min((side + 1) * SIDE));

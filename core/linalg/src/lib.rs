@@ -20,6 +20,7 @@ mod two_stage;
 pub use cross::Cross;
 pub use faer_solver::{Faer, eigenpairs};
 pub use gram::Gram;
+pub use kernel::{Buffer, Reuse};
 #[cfg(feature = "lapack")]
 pub use lapack_solver::Lapack;
 pub use native::Native;

@@ -5,6 +5,7 @@ use faer::linalg::qr::no_pivoting::factor;
 use faer::{Mat, MatMut, Spec};
 
 use crate::faer_solver::parallelism;
+use crate::kernel::zeros;
 use crate::{Block, EigenSolver, Order, Real, SolveError};
 
 /// Reduces a tall matrix to its `n` x `n` factor R, block by block (the sequential form of TSQR: Demmel, Grigori, Hoemmen,
@@ -45,7 +46,7 @@ impl<T: Real> TallQr<T> {
     }
 
     fn grow(&mut self, height: usize) {
-        let mut work = vec![T::default(); height * self.n];
+        let mut work = zeros(height * self.n);
         for j in 0..self.n {
             work[j * height..][..self.filled].copy_from_slice(&self.work[j * self.height..][..self.filled]);
         }

@@ -1,6 +1,7 @@
 //! What a solver takes and gives.
 
 use crate::Real;
+use crate::kernel::{give_back, zeros};
 
 /// The order of a dense block's elements in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +36,21 @@ impl<'a, T: Real> Block<'a, T> {
 
 /// A square matrix in column-major order. Symmetric ones hold their lower triangle; what is above it is not read.
 #[derive(Clone, Debug)]
-pub struct Square<T> {
+pub struct Square<T: 'static> {
     n: usize,
     data: Vec<T>,
+}
+
+impl<T: 'static> Drop for Square<T> {
+    fn drop(&mut self) {
+        give_back(std::mem::take(&mut self.data));
+    }
 }
 
 impl<T: Real> Square<T> {
     /// All zeros.
     pub fn zeros(n: usize) -> Self {
-        Square { n, data: vec![T::default(); n * n] }
+        Square { n, data: zeros(n * n) }
     }
 
     /// Rows, and columns.

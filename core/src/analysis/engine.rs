@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use eigenscope_linalg::Reuse;
 use rayon::Scope;
 
 use super::conventions::Failed;
@@ -251,8 +252,9 @@ impl<'a> Run<'a> {
             threads > 1 && l.cost > WORTH_SHARING && (l.cost > fair || crowded)
         };
         let (together, apart): (Vec<_>, Vec<_>) = todo.into_iter().partition(heavy);
-        for layer in together {
-            self.one(layer, threads);
+        {
+            let _reuse = (limit == u64::MAX).then(Reuse::begin);
+            together.into_iter().for_each(|layer| self.one(layer, threads));
         }
         let turns = Turns::new(apart.into_iter().map(|l| (l.memory, l)).collect(), limit, threads);
         rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|scope| self.work(scope, &turns))));
@@ -268,6 +270,7 @@ impl<'a> Run<'a> {
 
     /// One worker's life.
     fn work<'s>(&'s self, scope: &Scope<'s>, turns: &'s Turns<&'s LayerPlan>) {
+        let _reuse = turns.unlimited().then(Reuse::begin);
         while let Some((memory, layer)) = turns.next() {
             self.one(layer, 1);
             turns.done(memory);

@@ -90,6 +90,11 @@ impl<T> Turns<T> {
         Turns { limit, workers, state: Mutex::new(State { left, used: 0, active: workers }) }
     }
 
+    /// Whether there is no limit, and so room for memory that is kept for the next.
+    pub(super) fn unlimited(&self) -> bool {
+        self.limit == u64::MAX
+    }
+
     /// The first whose memory is free. Where there is none the worker should end, rather than wait, which would stall a pool that others share;
     /// [`another`](Self::another) asks for a new one once memory is free.
     pub(super) fn next(&self) -> Option<(u64, T)> {

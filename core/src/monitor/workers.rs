@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use eigenscope_linalg::Reuse;
+
 use super::priority::thread_time;
 use crate::analysis::STACK;
 
@@ -25,6 +27,7 @@ pub(super) fn run<T: Send>(
     let (next, spent) = (AtomicUsize::new(0), AtomicU64::new(0));
     let results = Mutex::new(Vec::with_capacity(count));
     let work = || {
+        let _reuse = Reuse::begin();
         while go_on(Duration::from_nanos(spent.load(Ordering::Relaxed))) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= count {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use eigenscope_linalg::{Block, EigenSolver, Faer, Gram, Native, Real, SolveError, TallQr};
+use eigenscope_linalg::{Block, Buffer, EigenSolver, Faer, Gram, Native, Real, SolveError, TallQr};
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::MatrixView;
@@ -164,7 +164,7 @@ fn solve<T: Real>(
 pub(super) fn stream<T: Real>(view: &MatrixView, mut take: impl FnMut(Block<'_, T>)) {
     let (n, m) = (view.rows(), view.cols());
     let step = (BLOCK_NUMBERS / m.max(1)).max(MIN_BLOCK_ROWS).min(n);
-    let mut buffer = vec![T::default(); step * m];
+    let mut buffer = Buffer::<T>::zeros(step * m);
     let mut start = 0;
     while start < n {
         let rows = step.min(n - start);

@@ -1,17 +1,20 @@
 //! Memory whose first number begins a cache line.
 
-/// Zeros to begin with.
+use super::{give_back, zeros};
+
+/// Numbers whose first begins a cache line; zeros to begin with.
 #[derive(Debug)]
-pub(crate) struct Buffer<T> {
+pub struct Buffer<T: 'static> {
     numbers: Vec<T>,
     first: usize,
 }
 
 const LINE: usize = 64;
 
-impl<T: Copy + Default> Buffer<T> {
-    pub(crate) fn zeros(len: usize) -> Self {
-        let numbers = vec![T::default(); len + LINE / size_of::<T>()];
+impl<T: Copy + Default + 'static> Buffer<T> {
+    /// So many zeros.
+    pub fn zeros(len: usize) -> Self {
+        let numbers: Vec<T> = zeros(len + LINE / size_of::<T>());
         let first = numbers.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
         Buffer { numbers, first }
     }
@@ -22,6 +25,12 @@ impl<T: Copy + Default> Buffer<T> {
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
         self.numbers[self.first..].as_mut_ptr()
+    }
+}
+
+impl<T: 'static> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        give_back(std::mem::take(&mut self.numbers));
     }
 }
 

@@ -9,7 +9,7 @@ const PIECES: usize = 8;
 
 /// The lower half of a symmetric matrix whose elements are zero further than `b` below the diagonal.
 #[derive(Debug)]
-pub(super) struct Band<T> {
+pub(super) struct Band<T: 'static> {
     pub(super) n: usize,
     pub(super) b: usize,
     /// Numbers of a column: what a reflector can reach below the diagonal, and a vector's width where nothing is.
@@ -48,7 +48,7 @@ impl<T: Real> Band<T> {
 
 /// The matrix, cut into tiles of `b` x `b`, and the panels of the step at hand. Tiles on and below the diagonal are held, column by
 /// column of tiles, elements column by column; the panels are held row by row, those called `columns` tile by tile in columns.
-struct Tiles<T> {
+struct Tiles<T: 'static> {
     isa: Isa,
     threads: usize,
     b: usize,
@@ -69,7 +69,7 @@ struct Tiles<T> {
 }
 
 /// `b` x `b` matrices, row by row.
-struct Small<T> {
+struct Small<T: 'static> {
     r: Buffer<T>,
     t: Buffer<T>,
     s: Buffer<T>,

@@ -101,7 +101,7 @@ struct Chase<T> {
 }
 
 /// How far a part is.
-struct Place<T> {
+struct Place<T: 'static> {
     part: usize,
     group: usize,
     /// Of the group: each of its sweeps takes a step, the later ones behind the earlier.
