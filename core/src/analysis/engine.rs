@@ -16,14 +16,10 @@ use super::memory::{self, Turns};
 use super::plan::{LayerPlan, Plan};
 use super::pool::Pool;
 use super::product::analyze_product;
+use super::schedule::{self, WORTH_SHARING};
 use super::{ColumnSet, ModelInfo, Nested, Options, OptionsError, Report, Row, Status, Summary};
 use crate::source::{MemoryModel, OpenModel, TensorInfo, WeightFile};
 use crate::tensor::Tensor;
-
-/// A layer with more than this share of a thread's fair part of the work is solved by all threads together.
-const HEAVY: f64 = 1.0;
-/// Below this many operations, sharing a layer costs more than it saves.
-pub(super) const WORTH_SHARING: f64 = 2e9;
 
 /// Options of an engine, apart from any analysis.
 #[derive(Clone, Copy, Debug, Default)]
@@ -246,12 +242,12 @@ impl<'a> Run<'a> {
         let threads = rayon::current_num_threads();
         let mut todo: Vec<&LayerPlan> = self.plan.layers.iter().filter(|l| l.skip.is_none()).collect();
         todo.sort_by(|a, b| b.cost.total_cmp(&a.cost));
-        let fair = HEAVY * self.total_cost / threads as f64;
-        let heavy = |l: &&LayerPlan| {
-            let crowded = l.memory.saturating_mul(2) > limit;
-            threads > 1 && l.cost > WORTH_SHARING && (l.cost > fair || crowded)
-        };
-        let (together, apart): (Vec<_>, Vec<_>) = todo.into_iter().partition(heavy);
+        // Layers of which two do not fit into the memory leave other threads nothing to do.
+        let crowded =
+            |l: &LayerPlan| threads > 1 && l.cost > WORTH_SHARING && l.memory.saturating_mul(2) > limit;
+        let (mut together, mut apart): (Vec<_>, Vec<_>) = todo.into_iter().partition(|l| crowded(l));
+        let costs: Vec<f64> = apart.iter().map(|l| l.cost).collect();
+        together.extend(apart.drain(..schedule::together(&costs, threads)));
         {
             let _reuse = (limit == u64::MAX).then(Reuse::begin);
             together.into_iter().for_each(|layer| self.one(layer, threads));

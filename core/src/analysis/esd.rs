@@ -1,7 +1,7 @@
 //! The eigenvalues of one layer, as analysis finds them, and the matrices they are of.
 
-use super::engine::WORTH_SHARING;
 use super::matrices::{Matrices, matrices, parts, pooled_spectrum};
+use super::schedule::WORTH_SHARING;
 use super::{Engine, LayerPlan, Options};
 use crate::matrix::{MatrixView, unfold};
 use crate::source::{OpenModel, SourceError};

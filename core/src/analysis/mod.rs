@@ -22,6 +22,7 @@ mod product;
 mod randomize;
 mod report;
 mod requested;
+mod schedule;
 mod summary;
 mod tail;
 
@@ -45,5 +46,6 @@ pub(crate) use pool::STACK;
 pub use randomize::{Moments, RandomColumns};
 pub use report::{ModelInfo, Provenance, Report, Row, Status};
 pub use requested::{DetxColumns, MpColumns};
+pub(crate) use schedule::together;
 pub use summary::{SUMMARY_COLUMNS, Summary, summary_columns};
 pub use tail::TailColumns;

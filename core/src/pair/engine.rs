@@ -7,11 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use super::compare::{Job, Side, compare, failed, start};
 use super::jobs::{Work, by_name, by_place};
 use super::{PairOptions, PairReport, PairRow, PairSummary};
-use crate::analysis::{AnalysisError, Engine, LayerPlan, ModelInfo, Observer, Pairing, Plan, Progress};
+use crate::analysis::{
+    AnalysisError, Engine, LayerPlan, ModelInfo, Observer, Pairing, Plan, Progress, together,
+};
 use crate::source::OpenModel;
-
-/// Below this many operations, sharing a pair between threads costs more than it saves.
-const WORTH_SHARING: f64 = 2e9;
 
 impl Engine {
     /// How far two models are apart, layer by layer, and which tensors only one of them has.
@@ -92,8 +91,7 @@ fn run(
     };
     // Pairs that would keep the others waiting are solved by all threads together, one after the other.
     let threads = rayon::current_num_threads();
-    let fair = (total / threads as f64).max(WORTH_SHARING);
-    let together = if threads > 1 { jobs.partition_point(|j| j.2 > fair) } else { 0 };
+    let together = together(&jobs.iter().map(|job| job.2).collect::<Vec<_>>(), threads);
     jobs[..together].iter().for_each(|job| one(job, threads));
     rayon::broadcast(|_| {
         while let Some(job) = jobs.get(together + next.fetch_add(1, Ordering::Relaxed)) {
