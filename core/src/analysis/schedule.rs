@@ -25,7 +25,7 @@ fn apart(costs: &[f64], threads: usize) -> f64 {
 }
 
 /// How many of the largest layers, whose costs in operations are `descending`, all threads should do together before they part.
-pub(super) fn together(descending: &[f64], threads: usize) -> usize {
+pub(crate) fn together(descending: &[f64], threads: usize) -> usize {
     if threads < 2 {
         return 0;
     }
