@@ -20,6 +20,9 @@ use crate::report::Analysis;
 /// Runs the command.
 pub fn run(args: &AnalyzeArgs, common: &Common) -> Result<u8, Failure> {
     let options = args.plan.options(Some(&args.fit)).map_err(|e| Failure::of(&e).usage())?;
+    if args.plots.plots.is_some() {
+        args.fit.whole()?;
+    }
     let output = Output::new(args.output.output.as_deref())?;
     let loaders = Loaders::find(&common.plugins)?;
     let engine = args.fit.engine()?;

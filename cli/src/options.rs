@@ -8,7 +8,7 @@ use eigenscope::analysis::{
 };
 use eigenscope::fit::XminRule;
 use eigenscope::matrix::ConvMode;
-use eigenscope::spectrum::{Precision, Solver};
+use eigenscope::spectrum::{Estimate, Precision, Solver};
 
 use crate::failure::Failure;
 
@@ -155,6 +155,17 @@ pub struct FitArgs {
     /// Set alpha beside that of Gaussian matrices of the same shape: columns alpha0, alpha0_sd, alpha_z
     #[arg(long, help_heading = "Fit")]
     null_reference: bool,
+    /// Only the K largest eigenvalues of each layer, for a fraction of the time; columns that would need the others stay empty
+    #[arg(long, value_name = "K", group = "estimate", help_heading = "Estimates")]
+    top: Option<usize>,
+    /// The eigenvalues of square windows that cover each matrix (FARMS), so that layers of different shapes compare; with --xmin median, as
+    /// published
+    #[arg(long, value_name = "SIDE", group = "estimate", help_heading = "Estimates")]
+    windows: Option<usize>,
+    /// The density of the eigenvalues by so many steps of stochastic Lanczos quadrature, for huge matrices; alpha is the Hill exponent of
+    /// the upper half. 50 to 100 steps are usual
+    #[arg(long, value_name = "STEPS", group = "estimate", help_heading = "Estimates")]
+    density: Option<usize>,
     /// Arithmetic of the spectra; f32 takes half the memory, and eigenvalues below 1e-5 of the largest are approximate
     #[arg(long, value_name = "TYPE", default_value = "f64", help_heading = "Arithmetic")]
     #[arg(value_parser = PossibleValuesParser::new(["f64", "f32"]).map(|p| precision(&p)))]
@@ -174,6 +185,23 @@ pub struct FitArgs {
 }
 
 impl FitArgs {
+    fn estimate(&self) -> Estimate {
+        let all = [
+            self.top.map(Estimate::Top),
+            self.windows.map(Estimate::Windows),
+            self.density.map(Estimate::Density),
+        ];
+        all.into_iter().flatten().next().unwrap_or_default()
+    }
+
+    /// Refuses estimates, for what shows whole spectra.
+    pub fn whole(&self) -> Result<(), Failure> {
+        match self.estimate() {
+            Estimate::Exact => Ok(()),
+            estimate => Err(Failure::new(format!("pictures need all eigenvalues, not {estimate}")).usage()),
+        }
+    }
+
     /// An engine as asked for.
     pub fn engine(&self) -> Result<Engine, Failure> {
         let options =
@@ -287,6 +315,7 @@ impl PlanArgs {
             options.compare = fit.compare;
             options.bootstrap = fit.bootstrap;
             options.null_reference = fit.null_reference;
+            options.estimate = fit.estimate();
             options.precision = fit.precision;
             options.solver = fit.solver;
         }

@@ -50,6 +50,7 @@ pub fn run(args: &ReportArgs, common: &Common) -> Result<u8, Failure> {
         output.write(page.as_bytes())?;
         return Ok(exit::OK);
     }
+    args.fit.whole()?;
     let options = args.plan.options(Some(&args.fit)).map_err(|e| Failure::of(&e).usage())?;
     let loaders = Loaders::find(&common.plugins)?;
     let engine = args.fit.engine()?;

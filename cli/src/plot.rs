@@ -78,6 +78,7 @@ impl From<ThemeArg> for Theme {
 
 /// Runs `plot`.
 pub fn run(args: &PlotArgs, common: &Common) -> Result<u8, Failure> {
+    args.fit.whole()?;
     let mut options = args.plan.options(Some(&args.fit)).map_err(|e| Failure::of(&e).usage())?;
     args.figure.require(&mut options);
     options.validate().map_err(|e| Failure::of(&e).usage())?;

@@ -121,6 +121,38 @@ fn every_option_reaches_the_engine() {
     }
 }
 
+#[test]
+fn estimates_are_options_that_exclude_each_other_and_pictures() {
+    let folder = small();
+    for (args, expected) in [
+        (["--top", "7"], serde_json::json!({"top": 7})),
+        (["--windows", "6"], serde_json::json!({"windows": 6})),
+        (["--density", "9"], serde_json::json!({"density": 9})),
+    ] {
+        let analyze = [&["analyze", "model.safetensors", "--format", "json"][..], &args].concat();
+        let ran = run(folder.path(), &analyze);
+        let report: serde_json::Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+        assert_eq!(report["options"]["estimate"], expected);
+        let row = report["layers"].as_array().unwrap().iter().find(|row| row["name"] == "first").unwrap();
+        assert_eq!(row["estimate"].as_str().unwrap(), args.join(" ").trim_start_matches('-'));
+        for command in
+            [&["plot", "model.safetensors", "--layer", "first"][..], &["report", "model.safetensors"]]
+        {
+            let ran = run(folder.path(), &[command, &args].concat());
+            assert!(
+                ran.status == 2 && ran.stderr.contains("pictures need all eigenvalues"),
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+    let ran = run(folder.path(), &["analyze", "model.safetensors", "--top", "7", "--density", "9"]);
+    assert!(ran.status == 2 && ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
+    let ran = run(folder.path(), &["analyze", "model.safetensors", "--top", "7", "--mp-fit"]);
+    assert_eq!((ran.status, &*ran.stderr), (2, "error: estimate = top does not go with mp_fit\n"));
+}
+
 /// The names of the layers analysed under a filter.
 fn analysed(terms: &[&str]) -> Vec<String> {
     let folder = small();

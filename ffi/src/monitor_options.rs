@@ -178,6 +178,7 @@ fn laid(o: &mut MonitorOptions, json: &str) -> Result<(), Error> {
             ("budget_ms", _) => o.budget_ms = count()?,
             ("min_interval_ms", _) => o.min_interval = Duration::from_millis(count()?),
             ("history", _) => o.history = size()?,
+            ("unchanged_below", _) => o.unchanged_below = value.as_f64().ok_or_else(wrong)?,
             ("low_priority", _) => o.low_priority = value.as_bool().ok_or_else(wrong)?,
             ("analysis", Value::Object(_)) => {
                 o.analysis = overlay::options(o.analysis.clone(), &value.to_string(), "analysis")?;
@@ -186,8 +187,8 @@ fn laid(o: &mut MonitorOptions, json: &str) -> Result<(), Error> {
             ("analysis" | "rules", _) => return Err(wrong()),
             _ => {
                 return Err(Error::argument(format!(
-                    "unknown key '{key}'; there are: threads, queue, budget_ms, min_interval_ms, history, low_priority, \
-                     analysis, rules"
+                    "unknown key '{key}'; there are: threads, queue, budget_ms, min_interval_ms, history, \
+                     unchanged_below, low_priority, analysis, rules"
                 )));
             }
         }

@@ -10,6 +10,7 @@ mod kernel;
 #[cfg(feature = "lapack")]
 mod lapack_solver;
 mod native;
+mod normal;
 mod qr;
 mod real;
 mod solver;
@@ -24,6 +25,7 @@ pub use kernel::{Buffer, Reuse};
 #[cfg(feature = "lapack")]
 pub use lapack_solver::Lapack;
 pub use native::Native;
+pub use normal::{NormalProduct, add_combinations, inner_products};
 pub use qr::TallQr;
 pub use real::Real;
 pub use solver::{Block, EigenSolver, Order, SolveError, Square};

@@ -9,6 +9,7 @@ use eigenscope_linalg::Reuse;
 use rayon::Scope;
 
 use super::conventions::Failed;
+use super::estimated::{Start, estimate_layer};
 use super::inspect::{Inspection, Inspector};
 use super::layer::{analyze_layer, failed};
 use super::matrices::parts;
@@ -19,6 +20,7 @@ use super::product::analyze_product;
 use super::schedule::{self, WORTH_SHARING};
 use super::{ColumnSet, ModelInfo, Nested, Options, OptionsError, Report, Row, Status, Summary};
 use crate::source::{MemoryModel, OpenModel, TensorInfo, WeightFile};
+use crate::spectrum::Estimate;
 use crate::tensor::Tensor;
 
 /// Options of an engine, apart from any analysis.
@@ -155,7 +157,7 @@ impl Engine {
         }
         self.install(|threads| {
             let threads = if layer.cost > WORTH_SHARING { threads } else { 1 };
-            inspected_rows(file, layer, options, threads, Some(inspector))
+            inspected_rows(file, layer, options, threads, Some(inspector), &mut Start::new())
         })
     }
 
@@ -280,7 +282,7 @@ impl<'a> Run<'a> {
         if self.cancelled.load(Ordering::Relaxed) {
             return;
         }
-        let rows = inspected_rows(self.file, layer, self.options, threads, self.inspector);
+        let rows = inspected_rows(self.file, layer, self.options, threads, self.inspector, &mut Start::new());
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         state.done += 1;
         state.cost += layer.cost;
@@ -293,14 +295,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The rows of one layer of a plan that is not skipped. What goes wrong is in the rows.
+/// The rows of one layer of a plan that is not skipped. What goes wrong is in the rows. `start` is what an earlier analysis left there, and
+/// comes back as what the next one can start from.
 pub(crate) fn planned_rows(
     file: &dyn WeightFile,
     layer: &LayerPlan,
     options: &Options,
     threads: usize,
+    start: &mut Start,
 ) -> Vec<Row> {
-    inspected_rows(file, layer, options, threads, None)
+    inspected_rows(file, layer, options, threads, None, start)
 }
 
 fn inspected_rows(
@@ -309,10 +313,11 @@ fn inspected_rows(
     options: &Options,
     threads: usize,
     inspector: Option<&dyn Inspector>,
+    start: &mut Start,
 ) -> Vec<Row> {
     let mut inspections = inspector.map(|_| Vec::new());
     // A defect in one layer's arithmetic must not cost the others their rows.
-    let work = AssertUnwindSafe(|| rows_of(file, layer, options, threads, inspections.as_mut()));
+    let work = AssertUnwindSafe(|| rows_of(file, layer, options, threads, inspections.as_mut(), start));
     let mut rows = catch_unwind(work).unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<String>()
@@ -345,6 +350,7 @@ fn rows_of(
     options: &Options,
     threads: usize,
     mut inspections: Option<&mut Vec<Inspection>>,
+    start: &mut Start,
 ) -> Vec<Row> {
     let info = &file.tensors()[layer.index];
     match file.product(layer.index) {
@@ -360,6 +366,11 @@ fn rows_of(
     }
     match parts(file, layer, options) {
         Err(reason) => vec![failed(layer.row(info), &reason)],
+        Ok(parts) if options.estimate != Estimate::Exact => {
+            let (rows, next) = estimate_layer(layer, info, &parts, options, threads, start);
+            *start = next;
+            rows
+        }
         Ok(parts) => analyze_layer(layer, info, &parts, options, threads, inspections),
     }
 }

@@ -143,13 +143,14 @@ fn rank_loss(part: &MatrixSpectrum, tolerance: impl Fn(f64) -> f64) -> usize {
     part.eigenvalues.len() - matrix_rank(&part.eigenvalues, tolerance(largest))
 }
 
-struct Tail {
-    fit: PowerLaw,
+/// What is fitted to the tail.
+pub(super) struct Fitted {
+    pub fit: PowerLaw,
     /// Eigenvalues at or above xmin.
-    spikes: usize,
+    pub spikes: usize,
     /// Fingers removed, and alpha with them, where that was asked for.
-    fingers: Option<(usize, f64)>,
-    columns: TailColumns,
+    pub fingers: Option<(usize, f64)>,
+    pub columns: TailColumns,
 }
 
 /// Which of the ascending eigenvalues are fitted: those above the threshold, but for the largest that are left out.
@@ -169,7 +170,12 @@ pub(super) fn fitted(values: &[f64], lambda_max: f64, options: &Options) -> Resu
     Ok(values[..end].partition_point(|v| *v <= threshold)..end)
 }
 
-fn fit(values: &[f64], lambda_max: f64, shape: Shape, options: &Options) -> Result<Tail, FitError> {
+pub(super) fn fit(
+    values: &[f64],
+    lambda_max: f64,
+    shape: Shape,
+    options: &Options,
+) -> Result<Fitted, FitError> {
     let c = &options.conventions;
     let range = fitted(values, lambda_max, options)?;
     let (kept, data) = (&values[..range.end], &values[range]);
@@ -194,10 +200,10 @@ fn fit(values: &[f64], lambda_max: f64, shape: Shape, options: &Options) -> Resu
     }
     let fit = fit.ok_or(FitError::Degenerate)?;
     let spikes = kept.len() - kept.partition_point(|v| *v < fit.xmin);
-    Ok(Tail { fit, spikes, fingers, columns: tail::columns(data, &fit, lambda, shape, options) })
+    Ok(Fitted { fit, spikes, fingers, columns: tail::columns(data, &fit, lambda, shape, options) })
 }
 
-fn write_fit(row: &mut Row, tail: &Tail, values: &[f64]) {
+pub(super) fn write_fit(row: &mut Row, tail: &Fitted, values: &[f64]) {
     let fit = &tail.fit;
     row.status = Status::Success;
     row.alpha = Some(fit.alpha);

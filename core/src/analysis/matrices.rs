@@ -30,12 +30,16 @@ pub(super) struct Matrices {
     pub note: String,
 }
 
-pub(super) fn matrices(
-    plan: &LayerPlan,
-    parts: &[Part<'_>],
-    options: &Options,
-    threads: usize,
-) -> Result<Matrices, String> {
+/// The matrices of a row.
+pub(super) struct Views {
+    pub views: Vec<MatrixView>,
+    pub scale: f64,
+    pub pooled: bool,
+    /// What had to be left out.
+    pub note: String,
+}
+
+pub(super) fn views(plan: &LayerPlan, parts: &[Part<'_>], options: &Options) -> Result<Views, String> {
     let unfolded = parts.iter().map(|part| {
         let views = unfold(&part.tensor, &part.unfolding).into_iter();
         views.map(|v| v.rounded_to_single(options.conventions.round_to_single)).collect()
@@ -48,6 +52,16 @@ pub(super) fn matrices(
     }
     let pooled = options.pooled() || views.len() <= 1;
     let scale = scale(plan, options, views.len(), pooled);
+    Ok(Views { views, scale, pooled, note })
+}
+
+pub(super) fn matrices(
+    plan: &LayerPlan,
+    parts: &[Part<'_>],
+    options: &Options,
+    threads: usize,
+) -> Result<Matrices, String> {
+    let Views { views, scale, pooled, note } = views(plan, parts, options)?;
     let found = if plan.is_operator() {
         operator(&views, &parts[0], scale, options, threads).map(|spectrum| vec![spectrum])
     } else {
@@ -132,7 +146,7 @@ pub(super) fn pooled_spectrum(
     spectrum
 }
 
-fn reason(error: &SpectrumError, parts: &[Part<'_>]) -> String {
+pub(super) fn reason(error: &SpectrumError, parts: &[Part<'_>]) -> String {
     let found = parts.iter().find_map(|part| Some((part.name, part.tensor.non_finite()?)));
     let Some((name, found)) = found.filter(|_| *error == SpectrumError::NonFinite) else {
         return error.to_string();

@@ -7,6 +7,7 @@ mod combined;
 mod conventions;
 mod engine;
 mod esd;
+mod estimated;
 mod filter;
 mod guide;
 mod inspect;
@@ -35,6 +36,8 @@ pub use conventions::{
 pub(crate) use engine::planned_rows;
 pub use engine::{AnalysisError, Engine, EngineOptions, Observer, Progress, Quiet};
 pub use esd::{Esd, EsdError};
+pub use estimated::Estimated;
+pub(crate) use estimated::Start;
 pub use filter::{Candidate, LayerFilter};
 pub use guide::{CHAPTERS, Chapter, Guide, guide};
 pub use inspect::{Inspection, Inspector};

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::clashes::{analysis_only, clashes};
+use super::estimated::of_whole_spectra;
 use super::{Conventions, LayerFilter};
 use crate::fit::XminRule;
 use crate::matrix::ConvMode;
-use crate::spectrum::{Precision, Solver};
+use crate::spectrum::{Estimate, Precision, Solver};
 
 /// The family fitted to the tail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +123,8 @@ pub struct Options {
     pub bootstrap: usize,
     /// Set alpha beside that of Gaussian matrices of the same shape.
     pub null_reference: bool,
+    /// All eigenvalues, or less for less.
+    pub estimate: Estimate,
     /// Arithmetic of the spectra.
     pub precision: Precision,
     /// Library that finds eigenvalues.
@@ -166,6 +169,7 @@ impl Default for Options {
             compare: false,
             bootstrap: 0,
             null_reference: false,
+            estimate: Estimate::default(),
             precision: Precision::default(),
             solver: Solver::default(),
             conventions: Conventions::default(),
@@ -223,6 +227,9 @@ pub enum OptionsError {
     /// Without a product there is nothing to put between.
     #[error("sparsify goes with intra only")]
     Sparsify,
+    /// Nothing would be estimated.
+    #[error("estimate: so many must be at least 1")]
+    Estimate,
     /// Nothing would be compared.
     #[error("replicas must be at least 1")]
     Replicas,
@@ -311,6 +318,7 @@ impl Options {
             return Err(OptionsError::Inverse);
         }
         clashes(self)?;
+        of_whole_spectra(self)?;
         if self.fft_size == 0 {
             return Err(OptionsError::FftSize);
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::columns::COLUMNS;
+use super::estimated::Estimated;
 use super::tail::TailColumns;
 use super::{DetxColumns, MpColumns, Nested, OldNorms, Options, RandomColumns, Summary};
 use crate::fit::Estimator;
@@ -108,6 +109,7 @@ pub struct Row {
     pub level_ratio: Option<f64>,
     pub vectors: Option<Box<VectorColumns>>,
     pub tail: TailColumns,
+    pub estimate: Option<Estimated>,
     pub provenance: Option<Provenance>,
 }
 
@@ -163,6 +165,7 @@ impl Row {
             level_ratio: None,
             vectors: None,
             tail: TailColumns::default(),
+            estimate: None,
             provenance: None,
         }
     }

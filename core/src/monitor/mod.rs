@@ -30,6 +30,7 @@ mod error;
 mod exchange;
 mod handle;
 mod history;
+mod kept;
 mod multipliers;
 mod options;
 mod priority;

@@ -51,6 +51,10 @@ pub struct MonitorOptions {
     pub when_busy: WhenBusy,
     /// Commits closer than this to the last accepted one are skipped. Default zero: none is.
     pub min_interval: Duration,
+    /// A layer whose weights have moved by no more than this share of their Frobenius norm since its last analysis is not analysed again. Its rows say
+    /// so, and by how much its singular values can have changed (Mirsky). The monitor keeps a copy of every layer for it. Default 0: every turn is an
+    /// analysis.
+    pub unchanged_below: f64,
     /// Commits, and points of each layer, that the history keeps. Default 1000.
     pub history: usize,
     /// When to raise the alarm.
@@ -72,6 +76,7 @@ impl Default for MonitorOptions {
             budget_ms: 250,
             when_busy: WhenBusy::default(),
             min_interval: Duration::ZERO,
+            unchanged_below: 0.0,
             history: 1000,
             rules: Rules::default(),
             delivery: Delivery::default(),
@@ -90,6 +95,7 @@ impl fmt::Debug for MonitorOptions {
             .field("budget_ms", &self.budget_ms)
             .field("when_busy", &self.when_busy)
             .field("min_interval", &self.min_interval)
+            .field("unchanged_below", &self.unchanged_below)
             .field("history", &self.history)
             .field("rules", &self.rules)
             .field("delivery", &self.delivery)
@@ -104,6 +110,11 @@ impl MonitorOptions {
         self.analysis.validate()?;
         within("threads", self.threads, 1, MAX_THREADS)?;
         within("history", self.history, self.rules.longest_window().max(1), MAX_HISTORY)?;
+        if !(0.0..1.0).contains(&self.unchanged_below) {
+            let found = self.unchanged_below.to_string();
+            let expected = "at least 0 and below 1".to_owned();
+            return Err(MonitorError::Invalid { what: "unchanged_below", expected, found });
+        }
         if let WhenBusy::Queue(places) = self.when_busy {
             within("when_busy queue", places, 1, MAX_QUEUE)?;
         }

@@ -43,6 +43,8 @@ pub struct Cost {
     pub wall_ms: f64,
     /// Layers analysed at this commit.
     pub analyzed: usize,
+    /// Layers whose weights had moved too little for another analysis (`unchanged_below`).
+    pub unchanged: usize,
     /// Layers of this commit that the budget left with their earlier rows.
     pub left: usize,
 }

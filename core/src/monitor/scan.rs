@@ -1,6 +1,6 @@
 //! One pass over a tensor's elements: is every one finite, is any one not zero, and a hash of all.
 
-use crate::tensor::{Dtype, Tensor, advance};
+use crate::tensor::{Dtype, Tensor};
 
 /// What a scan sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,6 @@ pub(super) struct Pulse {
     pub hash: u64,
 }
 
-/// Numbers decoded at a time: what fits a level-1 cache.
-const RUN: usize = 1024;
 /// Hashes kept side by side, so that the processor need not wait for one multiplication before the next.
 const LANES: usize = 4;
 /// Odd constants with well-mixed bits (of the splitmix64 and wyhash generators).
@@ -29,11 +27,9 @@ pub(super) fn scan(tensor: &Tensor) -> Option<Pulse> {
     if tensor.dtype() == Dtype::Opaque {
         return None;
     }
-    let mut state =
-        State { finite: true, any: 0, lanes: std::array::from_fn(|i| SEED ^ i as u64), buffer: [0.0; RUN] };
-    if !tensor.is_empty() {
-        state.elements(tensor);
-    }
+    let mut state = State { finite: true, any: 0, lanes: std::array::from_fn(|i| SEED ^ i as u64) };
+    // Full buffers whatever the strides, so that the hash depends on the elements only.
+    tensor.for_each_run(|run| state.take(run));
     let hash = state.lanes.iter().fold(SEED, |hash, lane| mix(hash, *lane));
     // The sign of a zero does not count.
     Some(Pulse { finite: state.finite, zero: state.any << 1 == 0, hash })
@@ -43,44 +39,11 @@ struct State {
     finite: bool,
     any: u64,
     lanes: [u64; LANES],
-    buffer: [f64; RUN],
 }
 
 impl State {
-    /// All elements in row-major order, a full buffer at a time whatever the strides, so that the hash depends on the
-    /// elements only.
-    fn elements(&mut self, tensor: &Tensor) {
-        // One long run reads faster than many short ones.
-        let merged = (0..tensor.shape().len().saturating_sub(1))
-            .rev()
-            .fold(tensor.clone(), |t, axis| if t.mergeable(axis) { t.merge(axis) } else { t });
-        let Some((&inner, outer)) = merged.shape().split_last() else {
-            merged.read_run(&[], None, &mut self.buffer[..1]);
-            return self.take(1);
-        };
-        let axis = outer.len();
-        let mut index = vec![0; axis + 1];
-        let mut filled = 0;
-        loop {
-            let mut start = 0;
-            while start < inner {
-                let count = (inner - start).min(RUN - filled);
-                index[axis] = start;
-                merged.read_run(&index, Some(axis), &mut self.buffer[filled..filled + count]);
-                (start, filled) = (start + count, filled + count);
-                if filled == RUN {
-                    self.take(filled);
-                    filled = 0;
-                }
-            }
-            if !advance(&mut index[..axis], outer) {
-                return self.take(filled);
-            }
-        }
-    }
-
-    fn take(&mut self, count: usize) {
-        for cells in self.buffer[..count].chunks(LANES) {
+    fn take(&mut self, run: &[f64]) {
+        for cells in run.chunks(LANES) {
             for (lane, v) in self.lanes.iter_mut().zip(cells) {
                 let bits = v.to_bits();
                 self.finite &= bits & EXPONENT != EXPONENT;

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::history::{LayerPoint, LayerSeries, MetricValues};
+use super::kept::Kept;
 use super::scan::Pulse;
 use super::submission::{Entry, Hints};
 use super::{LayerReport, Stamp, TensorRole};
-use crate::analysis::{LayerPlan, Row, Status};
+use crate::analysis::{Estimated, LayerPlan, Row, Start, Status};
 use crate::tensor::Dtype;
 
 /// A tensor that is missing from so many analysed commits in a row is forgotten, its series included: a trainer that invents new
@@ -45,6 +46,19 @@ pub(super) struct Track {
     pub peak_stable_rank: f64,
     /// Largest singular value at the first analysis.
     pub first_sv_max: Option<f64>,
+    /// What the next analysis can use of the last.
+    pub memory: Memory,
+    /// How far the weights have moved since the last analysis, where that was too little for another.
+    unchanged: Option<f64>,
+}
+
+/// What an analysis leaves for the next one.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// Where to look for the largest eigenvalues first.
+    pub start: Start,
+    /// The weights.
+    pub kept: Option<Kept>,
 }
 
 impl Track {
@@ -70,6 +84,8 @@ impl Track {
             ever_moved: false,
             peak_stable_rank: 0.0,
             first_sv_max: None,
+            memory: Memory::default(),
+            unchanged: None,
         }
     }
 
@@ -135,6 +151,31 @@ impl Track {
         self.computed = Some(stamp);
         self.turn = ordinal;
         self.fresh = true;
+        self.unchanged = None;
+    }
+
+    /// Leaves the rows as they are: the weights have moved by so much only.
+    pub fn unchanged(&mut self, distance: f64, ordinal: u64) {
+        self.turn = ordinal;
+        self.unchanged = Some(distance);
+    }
+
+    /// The latest rows, with what is to be said of them since.
+    fn latest_rows(&self) -> Vec<Row> {
+        let Some(distance) = self.unchanged else { return self.rows.clone() };
+        let since = |row: &Row| {
+            let mut row = row.clone();
+            let scale = row.provenance.map_or(1.0, |made| made.scale);
+            let moved = row.sv_max.filter(|s| *s > 0.0).map(|largest| scale.sqrt() * distance / largest);
+            let (how, error) = match row.estimate.take() {
+                Some(before) => (format!("unchanged, {}", before.how), before.error),
+                None => ("unchanged".to_owned(), None),
+            };
+            row.estimate =
+                Some(Estimated { how, error: [error, moved].into_iter().flatten().reduce(f64::max) });
+            row
+        };
+        self.rows.iter().map(since).collect()
     }
 
     /// Takes what the plan says of a tensor that is not, or not yet, analysed.
@@ -154,7 +195,7 @@ impl Track {
             computed: self.computed,
             fresh: self.fresh,
             segment: self.segment,
-            rows: self.rows.clone(),
+            rows: self.latest_rows(),
         }
     }
 }

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use super::budget::Budget;
 use super::exchange::Exchange;
 use super::history::{CommitPoint, History};
+use super::kept::Kept;
 use super::rules::Judge;
 use super::scan::{Pulse, scan};
 use super::submission::Snapshot;
-use super::tracks::Tracks;
+use super::tracks::{Memory, Tracks};
 use super::workers::{self, Done};
 use super::{Callback, Cost, Delivery, EpochReport, MonitorOptions, Stamp};
-use crate::analysis::{LayerPlan, Options, Plan, Row, planned_rows};
+use crate::analysis::{LayerPlan, Made, Options, Plan, Row, Status, planned_rows};
 use crate::source::{MemoryModel, TensorInfo, WeightFile};
+use crate::tensor::Tensor;
 
 /// What lasts from commit to commit. Readers hold its lock while they copy, the monitor's thread while it writes: neither
 /// during an analysis.
@@ -36,6 +38,7 @@ pub(super) struct Shared {
     analysis: Options,
     threads: usize,
     history: usize,
+    unchanged_below: f64,
 }
 
 pub(super) struct Callbacks {
@@ -63,6 +66,7 @@ impl Shared {
             analysis: options.analysis,
             threads: options.threads,
             history: options.history,
+            unchanged_below: options.unchanged_below,
         };
         (shared, Budget::new(Duration::from_millis(options.budget_ms)))
     }
@@ -139,7 +143,9 @@ impl Shared {
             notes.push("no tensors were submitted".to_owned());
         }
         let turns = arrivals.places.iter().map(|&place| record.tracks.at(place).turn).collect();
-        Arrived { ordinal, places: arrivals.places, turns, notes }
+        let memory = |&place: &usize| Mutex::new(std::mem::take(&mut record.tracks.at(place).memory));
+        let memories = arrivals.places.iter().map(memory).collect();
+        Arrived { ordinal, places: arrivals.places, turns, memories, notes }
     }
 
     /// Scans everything and analyses what the budget allows, without a lock; `None` when the monitor was closed
@@ -165,10 +171,32 @@ impl Shared {
         let go_on = |spent| open() && funds.is_none_or(|funds| spent < funds);
         let analyses = workers::run(self.threads, order.len(), go_on, |turn| {
             let layer = &plan.layers[order[turn]];
-            (layer.index, planned_rows(model, layer, &self.analysis, 1))
+            let mut memory = arrived.memories[layer.index].lock().unwrap_or_else(PoisonError::into_inner);
+            (layer.index, self.analysis(model, layer, &entries[layer.index].tensor, &mut memory))
         });
         budget.spend(funds, analyses.cpu);
         open().then_some(Measured { pulses, analyses, layers: order.len(), plan })
+    }
+
+    /// One layer's turn.
+    fn analysis(
+        &self,
+        model: &MemoryModel,
+        layer: &LayerPlan,
+        tensor: &Tensor,
+        memory: &mut Memory,
+    ) -> Outcome {
+        let watched = self.unchanged_below > 0.0 && layer.made == Made::Alone;
+        if watched
+            && let Some(kept) = &memory.kept
+            && let Some(distance) = kept.moved_at_most(tensor, self.unchanged_below)
+        {
+            return Outcome::Unchanged(distance);
+        }
+        let rows = planned_rows(model, layer, &self.analysis, 1, &mut memory.start);
+        let analyzed = rows.iter().all(|row| row.status == Status::Success);
+        memory.kept = (watched && analyzed).then(|| Kept::of(tensor));
+        Outcome::Rows(rows)
     }
 
     /// Writes everything down, judges, and reports.
@@ -181,9 +209,9 @@ impl Shared {
         metrics: Vec<(String, f64)>,
         begun: Instant,
     ) -> EpochReport {
-        let Arrived { ordinal, places, notes, .. } = arrived;
+        let Arrived { ordinal, places, memories, notes, .. } = arrived;
         let Measured { pulses, analyses, layers, plan } = measured;
-        let analyzed = analyses.results.len();
+        let turns = analyses.results.len();
         let (scan_ms, analysis_ms) = (pulses.cpu.as_secs_f64() * 1e3, analyses.cpu.as_secs_f64() * 1e3);
         let mut record = self.record();
         let Record { tracks, judge, commits, .. } = &mut *record;
@@ -191,8 +219,19 @@ impl Shared {
             let matrices = plan.layers.get(entry).is_some_and(|l| l.matrices.is_some());
             tracks.at(places[entry]).scanned(pulse, matrices);
         }
-        for (_, (entry, rows)) in analyses.results {
-            tracks.at(places[entry]).analyzed(rows, stamp, ordinal, self.history);
+        for (place, memory) in places.iter().zip(memories) {
+            tracks.at(*place).memory = memory.into_inner().unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut analyzed = 0;
+        for (_, (entry, outcome)) in analyses.results {
+            let track = tracks.at(places[entry]);
+            match outcome {
+                Outcome::Rows(rows) => {
+                    analyzed += 1;
+                    track.analyzed(rows, stamp, ordinal, self.history);
+                }
+                Outcome::Unchanged(distance) => track.unchanged(distance, ordinal),
+            }
         }
         for (layer, info) in plan.layers.iter().zip(infos) {
             let track = tracks.at(places[layer.index]);
@@ -211,7 +250,14 @@ impl Shared {
         drop(record);
         let counters = self.exchange.count(|c| c.analyzed += 1);
         let wall_ms = begun.elapsed().as_secs_f64() * 1e3;
-        let cost = Cost { scan_ms, analysis_ms, wall_ms, analyzed, left: layers - analyzed };
+        let cost = Cost {
+            scan_ms,
+            analysis_ms,
+            wall_ms,
+            analyzed,
+            unchanged: turns - analyzed,
+            left: layers - turns,
+        };
         EpochReport { stamp, ordinal, verdict, metrics, means, layers: reports, notes, cost, counters }
     }
 }
@@ -223,14 +269,23 @@ struct Arrived {
     places: Vec<usize>,
     /// The commit each was last analysed at.
     turns: Vec<u64>,
+    /// Of each, taken out of its track meanwhile.
+    memories: Vec<Mutex<Memory>>,
     notes: Vec<String>,
+}
+
+/// What a layer's turn gave.
+enum Outcome {
+    Rows(Vec<Row>),
+    /// The weights have moved by so much only.
+    Unchanged(f64),
 }
 
 /// What a commit's tensors gave.
 struct Measured {
     pulses: Done<Option<Pulse>>,
-    /// Rows, and the place in the commit of the tensor they are about.
-    analyses: Done<(usize, Vec<Row>)>,
+    /// Rows or none, and the place in the commit of the tensor they are about.
+    analyses: Done<(usize, Outcome)>,
     /// Layers there were to analyse.
     layers: usize,
     plan: Plan,

@@ -1,11 +1,15 @@
 //! From matrices to eigenvalues: the empirical spectral density (ESD) of a layer.
 
+mod estimate;
 mod layer;
 mod operator;
 mod product;
 mod random;
 mod solve;
 
+pub use estimate::{
+    Density, Estimate, Top, UpperHalf, Window, density, sub_matrices, sum_of_squares, top_eigenvalues,
+};
 pub use layer::{LayerSpectrum, MatrixSpectrum, layer_spectrum};
 pub(crate) use operator::REFERENCE_SIDE;
 pub use operator::{Solving, operator_spectrum, reference_operator_spectrum};

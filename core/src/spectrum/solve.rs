@@ -1,6 +1,7 @@
 //! One matrix: λ = σ² by its Gram matrix, checked, and by SVD where the Gram cannot hold the small ones.
 
 use std::fmt;
+use std::ops::Range;
 
 use eigenscope_linalg::{Block, Buffer, EigenSolver, Faer, Gram, Native, Real, SolveError, TallQr};
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,10 @@ pub enum Method {
     /// Squared singular values of the matrix (of its QR factor when tall): the Gram matrix would have lost the
     /// smallest.
     Svd,
+    /// A block Krylov space: the largest only.
+    Krylov,
+    /// Stochastic Lanczos quadrature: a density.
+    Lanczos,
 }
 
 impl fmt::Display for Method {
@@ -84,6 +89,8 @@ impl fmt::Display for Method {
         f.write_str(match self {
             Method::Gram => "gram",
             Method::Svd => "svd",
+            Method::Krylov => "krylov",
+            Method::Lanczos => "lanczos",
         })
     }
 }
@@ -161,11 +168,20 @@ fn solve<T: Real>(
     Ok((values, Method::Svd))
 }
 
-pub(super) fn stream<T: Real>(view: &MatrixView, mut take: impl FnMut(Block<'_, T>)) {
-    let (n, m) = (view.rows(), view.cols());
-    let step = (BLOCK_NUMBERS / m.max(1)).max(MIN_BLOCK_ROWS).min(n);
+pub(super) fn stream<T: Real>(view: &MatrixView, take: impl FnMut(Block<'_, T>)) {
+    stream_rows(view, 0..view.rows(), take);
+}
+
+/// The same with some of the rows.
+pub(super) fn stream_rows<T: Real>(
+    view: &MatrixView,
+    range: Range<usize>,
+    mut take: impl FnMut(Block<'_, T>),
+) {
+    let (n, m) = (range.end, view.cols());
+    let step = (BLOCK_NUMBERS / m.max(1)).max(MIN_BLOCK_ROWS).min(range.len());
     let mut buffer = Buffer::<T>::zeros(step * m);
-    let mut start = 0;
+    let mut start = range.start;
     while start < n {
         let rows = step.min(n - start);
         let data = &mut buffer[..rows * m];

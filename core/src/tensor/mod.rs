@@ -7,6 +7,7 @@ mod combine;
 mod dtype;
 mod kind;
 #[cfg(feature = "engine")]
+mod runs;
 mod view;
 
 use std::sync::Arc;

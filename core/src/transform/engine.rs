@@ -162,7 +162,8 @@ fn one(
         Transform::Smooth(s) => smooth::options(options, s.method),
         Transform::Sharpen(_) => sharpen::options(options),
     };
-    let rows = analysis.map_or_else(Vec::new, |o| planned_rows(model.file.as_ref(), layer, &o, threads));
+    let rows = analysis
+        .map_or_else(Vec::new, |o| planned_rows(model.file.as_ref(), layer, &o, threads, &mut Vec::new()));
     let views = unfold(&tensor, &layer.unfolding);
     let pooled = options.pool || views.len() <= 1;
     let step = if pooled { views.len() } else { 1 };
