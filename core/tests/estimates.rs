@@ -58,7 +58,7 @@ fn the_largest_eigenvalues_give_the_alpha_of_all_where_the_tail_lies_within_them
     let absent = ["entropy", "matrix_rank", "log_alpha_norm", "sv_min", "rank_loss", "weak_rank_loss"];
     assert!(absent.iter().all(|name| column(name).unwrap().value(&top).is_null()));
     let made = top.estimate.unwrap();
-    assert!(made.how.starts_with("top ") && made.error.unwrap() < 1.1e-6, "{made:?}");
+    assert!(made.how.starts_with("top ") && made.error.unwrap() < 1.1e-4, "{made:?}");
     assert_eq!(all.estimate, None);
 }
 
@@ -140,7 +140,7 @@ fn a_monitor_starts_from_the_vectors_of_the_commit_before() {
         submit(&monitor, "fc.weight", w.clone());
         let found = report(&monitor, step).layers[0].rows[0].clone();
         let whole = row(&w, &Options::default());
-        assert!((found.lambda_max.unwrap() / whole.lambda_max.unwrap() - 1.0).abs() < 1e-9, "step {step}");
+        assert!((found.lambda_max.unwrap() / whole.lambda_max.unwrap() - 1.0).abs() < 1e-7, "step {step}");
         assert_eq!(found.num_evals, Some(count));
     }
 }

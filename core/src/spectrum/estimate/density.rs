@@ -3,6 +3,7 @@
 
 use eigenscope_linalg::{Square, eigenpairs};
 
+use super::dot;
 use super::krylov::normal_product;
 use crate::matrix::MatrixView;
 use crate::spectrum::{Rng, SpectrumError};
@@ -129,10 +130,6 @@ struct Probe {
     basis: Vec<f64>,
     diagonal: Vec<f64>,
     below: Vec<f64>,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 impl Probe {

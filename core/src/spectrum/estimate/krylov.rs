@@ -5,6 +5,7 @@ use std::ops::Range;
 use eigenscope_linalg::{NormalProduct, SolveError, Square, add_combinations, eigenpairs, inner_products};
 use rayon::prelude::*;
 
+use super::dot;
 use crate::matrix::MatrixView;
 use crate::spectrum::solve::stream_rows;
 use crate::spectrum::{Rng, SpectrumError};
@@ -15,10 +16,14 @@ const PIECE: usize = 1 << 21;
 const PIECES: usize = 8;
 /// Most directions that the space grows by at a time.
 const BLOCK: usize = 32;
+/// Directions that a Krylov space grows by: few, as its power lies in its depth.
+const NARROW: usize = 8;
+/// Directions between two looks at a Krylov space.
+const EVERY: usize = 64;
 /// Random directions beside those of a start, so that an eigenvector it has nothing of is found.
-const FRESH: usize = 4;
+const STRANGE: usize = 2;
 /// A pair is settled when its residual is below this share of its eigenvalue,
-const SETTLED: f64 = 1e-6;
+const SETTLED: f64 = 1e-4;
 /// or below this share of the largest one, where rounding ends.
 const ROUNDING: f64 = 1e-13;
 /// Most steps.
@@ -100,30 +105,41 @@ pub fn top_eigenvalues(
     let m = view.cols();
     let count = count.min(m);
     let mut rng = Rng::new(seed);
-    let mut noise = |columns: usize| (0..m * columns).map(|_| rng.normal()).collect::<Vec<f64>>();
-    let begin = match start.filter(|s| !s.is_empty() && s.len().is_multiple_of(m)) {
-        Some(start) => [start, &noise(FRESH.min(m))].concat(),
-        None => noise(BLOCK.min(count + FRESH).min(m)),
+    let mut normals = |count: usize| (0..count).map(|_| rng.normal()).collect::<Vec<f64>>();
+    let narrow = NARROW.min(m);
+    let start = start.filter(|s| !s.is_empty() && s.len().is_multiple_of(m));
+    let begin = match start {
+        Some(start) => [start, &normals(m * STRANGE.min(m))].concat(),
+        None => normals(m * narrow),
     };
     let mut space = Space::new(m);
     space.grow(begin, view, threads);
-    let most = m.min(4 * count + 8 * BLOCK);
+    // A Krylov space needs no look at its Ritz pairs to grow; any other does.
+    let mut krylov = start.is_none();
+    let mut look = if krylov { count + EVERY } else { 0 };
+    let most = m.min(6 * count + 6 * EVERY);
     for _ in 0..STEPS {
-        let found = space.best(count)?;
-        let open = found.unsettled(count);
-        let done = (open.is_empty() && found.values.len() == count) || space.size() == m;
-        if done {
-            return Ok(found.top(count, space.products));
-        }
-        let mut next = found.residual_columns(m, &open);
-        if open.len() < BLOCK && found.values.len() < count {
-            next.extend(noise(1));
-        }
-        if space.size() + next.len() / m > most {
-            space.restart(space.best(count + BLOCK)?);
-        }
+        let next = if krylov && space.size() < look.min(most) {
+            space.images_of_latest()
+        } else {
+            let found = space.best(count)?;
+            let open = found.unsettled(count);
+            if (open.is_empty() && found.values.len() == count) || space.size() == m {
+                return Ok(found.top(count, space.products));
+            }
+            look = space.size() + EVERY;
+            if space.size() + BLOCK > most {
+                krylov = false;
+                space.restart(space.best(count + BLOCK)?);
+            }
+            if krylov { space.images_of_latest() } else { found.residual_columns(m, &open) }
+        };
+        // What the space has parts of may be all there is: others are found from somewhere else.
         if !space.grow(next, view, threads) {
-            break;
+            krylov = false;
+            if !space.grow(normals(m * narrow), view, threads) {
+                break;
+            }
         }
     }
     let found = space.best(count)?;
@@ -138,6 +154,8 @@ struct Space {
     /// `QᵀWᵀWQ`, a column for each of Q, as long as there were then: its upper triangle.
     inner: Vec<Vec<f64>>,
     products: usize,
+    /// Columns that came last.
+    latest: usize,
 }
 
 /// Ritz pairs, largest first.
@@ -150,7 +168,7 @@ struct Found {
 
 impl Space {
     fn new(m: usize) -> Self {
-        Space { m, basis: Vec::new(), image: Vec::new(), inner: Vec::new(), products: 0 }
+        Space { m, basis: Vec::new(), image: Vec::new(), inner: Vec::new(), products: 0, latest: 0 }
     }
 
     fn size(&self) -> usize {
@@ -172,7 +190,8 @@ impl Space {
             return false;
         }
         let image = normal_product(view, &fresh, threads);
-        self.products += fresh.len() / m;
+        self.latest = fresh.len() / m;
+        self.products += self.latest;
         let before = self.size();
         self.basis.extend(&fresh);
         self.image.extend(&image);
@@ -180,6 +199,11 @@ impl Space {
         let all = self.size();
         self.inner.extend(inner.chunks_exact(all).enumerate().map(|(k, c)| c[..=before + k].to_vec()));
         true
+    }
+
+    /// What a Krylov space grows by.
+    fn images_of_latest(&self) -> Vec<f64> {
+        self.image[self.image.len() - self.latest * self.m..].to_vec()
     }
 
     /// The largest Ritz pairs.
@@ -248,10 +272,6 @@ impl Found {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
 fn normalize(m: usize, columns: &mut [f64]) {
     for column in columns.chunks_exact_mut(m) {
         let length = dot(column, column).sqrt();
@@ -311,9 +331,9 @@ mod tests {
             let exact = exact(&w);
             assert_eq!(top.values.len(), count.min(m));
             for (k, (found, exact)) in top.values.iter().zip(&exact).enumerate() {
-                assert!((found / exact - 1.0).abs() < 1e-9, "{n}x{m} {k}: {found} {exact}");
+                assert!((found / exact - 1.0).abs() < 1e-7, "{n}x{m} {k}: {found} {exact}");
             }
-            assert!(top.error() < 1.1e-6, "{:e}", top.error());
+            assert!(top.error() < 1.1e-4, "{:e}", top.error());
         }
     }
 
@@ -323,13 +343,13 @@ mod tests {
         let data = heavy(n, m, 5);
         let before = top_eigenvalues(&view(n, m, &data), count, None, 1, 1).unwrap();
         let mut rng = Rng::new(9);
-        let moved: Vec<f64> = data.iter().map(|w| w + 1e-3 * rng.normal()).collect();
+        let moved: Vec<f64> = data.iter().map(|w| w + 1e-4 * rng.normal()).collect();
         let moved = view(n, m, &moved);
         let cold = top_eigenvalues(&moved, count, None, 1, 1).unwrap();
         let warm = top_eigenvalues(&moved, count, Some(&before.vectors), 1, 1).unwrap();
-        assert!(warm.products * 10 < cold.products * 7, "{} {}", warm.products, cold.products);
+        assert!(warm.products * 2 < cold.products, "{} {}", warm.products, cold.products);
         for (a, b) in warm.values.iter().zip(&cold.values) {
-            assert!((a / b - 1.0).abs() < 1e-9, "{a} {b}");
+            assert!((a / b - 1.0).abs() < 1e-7, "{a} {b}");
         }
     }
 
