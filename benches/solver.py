@@ -4,7 +4,8 @@
     python3 benches/solver.py [--quick] [--runs N] [--threads 1 2] [--types f64 f32] [--sizes N ...] [--binary FILE] [--write]
 
 Ours and faer by core/linalg/examples/solver_times.rs; OpenBLAS by the same, where the library is installed (Debian: libopenblas-dev); MKL
-by calling ?syevd and ?gemm of the libtorch that plugins/torch/fetch-libtorch.sh fetches. The matrix is the Gram matrix of
+by calling ?syevd and ?gemm of the libtorch that plugins/torch/fetch-libtorch.sh fetches; SciPy's svdvals of the matrix itself, up to 2048
+columns, where weightwatcher.py has made its Python in target/oracle. The matrix is the Gram matrix of
 noise. All take turns, each time a fresh copy of the matrix; medians of the runs. The floor is what the operations that a solve needs, n³
 for the Gram matrix and 4/3 n³ for the reduction, take at the rate of MKL's matrix product.
 """
@@ -21,6 +22,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+SCIPY = ROOT / "target" / "oracle" / "bin" / "python"
 PAGE = ROOT / "docs" / "performance.md"
 MARKS = ("<!-- begin: benches/solver.py -->", "<!-- end: benches/solver.py -->")
 SIZES = [128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192]
@@ -50,12 +52,35 @@ def mkl(threads):
     library = TARGET / "libtorch" / "lib" / "libtorch_cpu.so"
     if not library.exists():
         subprocess.run([ROOT / "plugins/torch/fetch-libtorch.sh", TARGET / "libtorch"], check=True)
+    return served(threads, sys.executable, "--serve-mkl", str(library))
+
+
+def served(threads, python, *arguments):
+    """A program of the same kind in Python."""
     program = Ours.__new__(Ours)
     program.threads = threads
-    env = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_WAIT_POLICY="passive")
-    program.process = subprocess.Popen([sys.executable, __file__, "--serve-mkl", str(library)], stdin=subprocess.PIPE,
-                                       stdout=subprocess.PIPE, text=True, env=env)
+    count = str(threads)
+    env = dict(os.environ, OMP_NUM_THREADS=count, MKL_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count, OMP_WAIT_POLICY="passive")
+    program.process = subprocess.Popen([python, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
     return program
+
+
+def serve_scipy():
+    """Answers `svdvals` lines with seconds."""
+    import numpy
+    import scipy.linalg
+
+    matrices = {}
+    for line in sys.stdin:
+        _, kind, rows, cols, _ = line.split()
+        if (kind, rows, cols) not in matrices:
+            matrices.clear()
+            noise = numpy.random.default_rng(1).random((int(rows), int(cols))) - 0.5
+            matrices[kind, rows, cols] = noise.astype(kind.replace("f", "float"))
+        matrix = matrices[kind, rows, cols]
+        start = time.perf_counter()
+        scipy.linalg.svdvals(matrix)
+        print(f"{time.perf_counter() - start:.6f}", flush=True)
 
 
 def serve_mkl(library):
@@ -116,12 +141,16 @@ def build():
 
 def measure(binary, lapack, kind, threads, rows, cols, runs):
     """Medians of what each takes, by turns."""
-    ours, theirs = Ours(binary, threads), mkl(threads)
+    programs = [Ours(binary, threads), mkl(threads)]
+    ours, theirs = programs
     asked = [("gram", ours, "gram"), ("solve", ours, "native"), ("MKL", theirs, "syevd"), ("gemm", theirs, "gemm")]
     if cols <= 2048:
         # Beyond, a run takes as long as all others together.
         asked.append(("faer", ours, "faer"))
-    if lapack:
+        if SCIPY.exists():
+            programs.append(served(threads, SCIPY, "--serve-scipy"))
+            asked.append(("SciPy", programs[-1], "svdvals"))
+    if lapack and cols <= 4096:
         asked.append(("OpenBLAS", ours, "lapack"))
     times = {}
     for run in range(runs + 1):
@@ -131,7 +160,7 @@ def measure(binary, lapack, kind, threads, rows, cols, runs):
             if answer and run:
                 times.setdefault(name, []).append(answer[0])
     stages = [ours.ask("stages", kind, rows, cols) for _ in range(runs)]
-    for program in (ours, theirs):
+    for program in programs:
         program.process.stdin.close()
         program.process.wait()
     result = {name: statistics.median(values) for name, values in times.items()}
@@ -145,19 +174,22 @@ def row(kind, threads, rows, cols, t):
     rate = 2 * rows * cols**2 / t["gemm"]
     floor = (rows * cols**2 + 4 / 3 * cols**3) / rate
     gram = (rows * cols**2 / t["gram"]) / rate
+    scipy = f"{t['SciPy'] / (t['gram'] + t['solve']):.1f}" if "SciPy" in t else ""
     parts = " + ".join(f"{1e3 * s:.3g}" for s in t["stages"])
     shape = f"{cols}" if rows == cols else f"{rows} x {cols}"
     return (f"| {kind} | {threads} | {shape} | {ms('gram')} | {gram:.2f} | {ms('solve')} | {parts} | {ms('MKL')} | {ms('OpenBLAS')} "
-            f"| {ms('faer')} | **{ratio('MKL')}** | {ratio('OpenBLAS')} | {ratio('faer')} | {rate / 1e9:.0f} | {(t['gram'] + t['solve']) / floor:.2f} |")
+            f"| {ms('faer')} | **{ratio('MKL')}** | {ratio('OpenBLAS')} | {ratio('faer')} | {scipy} | {rate / 1e9:.0f} | {(t['gram'] + t['solve']) / floor:.2f} |")
 
 
-HEAD = """| type | threads | n | Gram, ms | rate / MKL's | solve, ms | of it band + chase + QL | MKL, ms | OpenBLAS, ms | faer, ms | MKL / ours | OpenBLAS / ours | faer / ours | MKL's product, GF/s | both / floor |
-|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
+HEAD = """| type | threads | n | Gram, ms | rate / MKL's | solve, ms | of it band + chase + QL | MKL, ms | OpenBLAS, ms | faer, ms | MKL / ours | OpenBLAS / ours | faer / ours | SciPy / ours | MKL's product, GF/s | both / floor |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
 
 
 def main():
     if sys.argv[1:2] == ["--serve-mkl"]:
         return serve_mkl(sys.argv[2])
+    if sys.argv[1:2] == ["--serve-scipy"]:
+        return serve_scipy()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
@@ -171,12 +203,15 @@ def main():
     shapes = [(n, n) for n in sizes] + ([] if options.quick or options.sizes else TALL)
     binary, lapack = (options.binary, True) if options.binary else build()
     lines = [f"{time.strftime('%Y-%m-%d')}; {platform.system()} {platform.release()}, {cpu()}; milliseconds, medians of {options.runs} runs by turns "
-             f"(3 from n = 4096 on).", "", HEAD]
+             f"(3 at n = 4096, 1 beyond).", "", HEAD]
     print("\n".join(lines), flush=True)
     for kind in options.types:
         for threads in options.threads:
             for rows, cols in shapes:
-                runs = 3 if options.quick or cols >= 4096 else options.runs
+                if cols > 4096 and threads == 1 and len(options.threads) > 1:
+                    # Minutes for a run.
+                    continue
+                runs = 1 if cols > 4096 else 3 if options.quick or cols >= 4096 else options.runs
                 lines.append(row(kind, threads, rows, cols, measure(binary, lapack, kind, threads, rows, cols, runs)))
                 print(lines[-1], flush=True)
     if options.write:

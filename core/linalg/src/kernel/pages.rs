@@ -56,7 +56,9 @@ impl Drop for Reuse {
 /// longer than its product on two threads; pages of 2 MiB are asked for where there are any.
 pub(crate) fn zeros<T: Copy + Default + 'static>(len: usize) -> Vec<T> {
     if let Some(mut kept) = kept::<T>(len) {
-        kept.clear();
+        // What is there is filled, which is a matter of a call; only what is missing is appended, number by number.
+        kept.truncate(len);
+        kept.fill(T::default());
         kept.resize(len, T::default());
         return kept;
     }
