@@ -13,8 +13,8 @@ use crate::fit::{Estimator, FitError, PowerLaw, Shape, XminRule};
 use crate::matrix::{ConvMode, MatrixView};
 use crate::source::TensorInfo;
 use crate::spectrum::{
-    Density, Estimate, Method, Precision, SpectrumError, density, eigenvalues, stream, sub_matrices,
-    sum_of_squares, top_eigenvalues,
+    Density, Estimate, Method, Precision, SpectrumError, density, eigenvalues, jackknife, stream,
+    sub_matrices, sum_of_squares, top_eigenvalues,
 };
 
 /// What of a row is an estimate, and how far off it may be.
@@ -22,7 +22,7 @@ use crate::spectrum::{
 pub struct Estimated {
     /// How it was made: "top 64", "windows 100", "density 64", "unchanged".
     pub how: String,
-    /// Largest relative bound on an eigenvalue (top), bound on any singular value over the largest (unchanged), standard error of alpha (windows, density).
+    /// Largest relative bound on an eigenvalue (top), bound on any singular value over the largest (unchanged), jackknife error of alpha (windows), with that of the quadrature (density).
     pub error: Option<f64>,
 }
 
@@ -115,6 +115,11 @@ pub(super) fn estimate_layer(
     (rows, if next.len() == views.len() { next } else { Start::new() })
 }
 
+/// Each group of windows costs a fit.
+const MOST_GROUPS: usize = 9;
+/// Of fewer, the spread says little.
+const LEAST_GROUPS: usize = 3;
+
 /// Why a row has no fit.
 type Unfitted = Result<(), String>;
 
@@ -173,16 +178,24 @@ impl Group<'_> {
     }
 
     fn windows(&self, row: &mut Row, side: usize) -> Result<Unfitted, SpectrumError> {
-        let (mut all, mut alphas) = (Vec::new(), Vec::new());
-        for view in self.views {
+        let (mut all, mut places) = (Vec::new(), Vec::new());
+        for (slice, view) in self.views.iter().enumerate() {
             for window in sub_matrices(view, side) {
                 let values = self.ascending(self.all(&window.matrix)?);
-                alphas.extend(self.fit(&values).ok().map(|tail| tail.fit.alpha));
-                all.extend(values);
+                all.extend(values.into_iter().map(|v| (v, places.len())));
+                places.push((slice, window.place));
             }
         }
-        all.sort_by(f64::total_cmp);
-        self.estimated(row, standard_error(&alphas));
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (groups, of) = groups(&places);
+        // Of the pooled fit, whose alpha is not the mean of the windows' alphas.
+        let without = |group: usize| {
+            let kept: Vec<f64> = all.iter().filter(|(_, k)| of[*k] != group).map(|(v, _)| *v).collect();
+            self.fit(&kept).ok().map(|tail| tail.fit.alpha)
+        };
+        let alphas: Option<Vec<f64>> = if groups > 1 { (0..groups).map(without).collect() } else { None };
+        self.estimated(row, alphas.map(|alphas| jackknife(&alphas)));
+        let all: Vec<f64> = all.into_iter().map(|(v, _)| v).collect();
         Ok(self.fitted(row, &all))
     }
 
@@ -266,10 +279,15 @@ fn write(row: &mut Row, tail: &Fitted) {
     row.status = Status::Success;
 }
 
-/// Of the mean of these; `None` of fewer than two.
-fn standard_error(values: &[f64]) -> Option<f64> {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let square: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    (values.len() > 1).then(|| (square / (n * (n - 1.0))).sqrt())
+/// Groups of windows that are left out in turn: how many, and which each window is in. Windows of a group lie in different rows and columns of the grid
+/// and in different slices as far as they can, so that every group has seen the whole matrix, and what differs from part to part is not taken
+/// for chance. Where that would make fewer than three groups, every window is one.
+fn groups(places: &[(usize, (usize, usize))]) -> (usize, Vec<usize>) {
+    let rows = places.iter().map(|p| p.1.0 + 1).max().unwrap_or(0);
+    let slices = places.iter().map(|p| p.0 + 1).max().unwrap_or(0);
+    let count = rows.max(slices).min(MOST_GROUPS);
+    if count < LEAST_GROUPS {
+        return (places.len(), (0..places.len()).collect());
+    }
+    (count, places.iter().map(|(slice, (i, j))| (slice + i + j) % count).collect())
 }

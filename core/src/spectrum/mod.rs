@@ -8,7 +8,8 @@ mod random;
 mod solve;
 
 pub use estimate::{
-    Density, Estimate, Top, UpperHalf, Window, density, sub_matrices, sum_of_squares, top_eigenvalues,
+    Density, Estimate, Top, UpperHalf, Window, density, jackknife, sub_matrices, sum_of_squares,
+    top_eigenvalues,
 };
 pub use layer::{LayerSpectrum, MatrixSpectrum, layer_spectrum};
 pub(crate) use operator::REFERENCE_SIDE;

@@ -39,6 +39,14 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
+/// The standard error of a number, from what it is without each of some groups of the sample (Quenouille 1956, Tukey 1958). Of fewer than two
+/// it is 0.
+pub fn jackknife(without: &[f64]) -> f64 {
+    let n = without.len().max(1) as f64;
+    let mean = without.iter().sum::<f64>() / n;
+    ((n - 1.0) / n * without.iter().map(|v| (v - mean).powi(2)).sum::<f64>()).sqrt()
+}
+
 impl std::fmt::Display for Estimate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -16,6 +16,8 @@ pub struct Window {
     pub row: usize,
     /// Its first column.
     pub col: usize,
+    /// Which it is from the top, and from the left.
+    pub place: (usize, usize),
     /// Itself.
     pub matrix: MatrixView,
 }
@@ -26,10 +28,10 @@ pub fn sub_matrices(view: &MatrixView, side: usize) -> Vec<Window> {
     let (n, m) = (view.rows(), view.cols());
     let side = side.min(m).max(1);
     let mut windows = Vec::new();
-    for row in starts(n, side) {
+    for (i, row) in starts(n, side).enumerate() {
         let mut rows = vec![0.0f64; side * m];
         view.read(row, side, &mut rows);
-        for col in starts(m, side) {
+        for (j, col) in starts(m, side).enumerate() {
             let cut: Vec<f64> = match view.order() {
                 Order::RowMajor => {
                     rows.chunks_exact(m).flat_map(|line| line[col..col + side].iter().copied()).collect()
@@ -38,7 +40,7 @@ pub fn sub_matrices(view: &MatrixView, side: usize) -> Vec<Window> {
                 Order::ColMajor => rows[col * side..(col + side) * side].to_vec(),
             };
             let tensor = Tensor::from_f64(vec![side, side], &cut).expect("as many numbers as places");
-            windows.push(Window { row, col, matrix: MatrixView::new(tensor, 1) });
+            windows.push(Window { row, col, place: (i, j), matrix: MatrixView::new(tensor, 1) });
         }
     }
     windows
