@@ -177,6 +177,62 @@ fn weights_that_hardly_moved_are_not_analysed_again_and_the_rows_say_so() {
     assert!(matches!(error, Some(MonitorError::Invalid { what: "unchanged_below", .. })));
 }
 
+#[test]
+fn what_has_moved_since_an_estimate_is_added_to_its_own_error() {
+    for (kind, added) in
+        [(Estimate::Top(8), true), (Estimate::Windows(60), false), (Estimate::Density(20), false)]
+    {
+        let analysis = estimate(kind);
+        let monitor = Monitor::open(MonitorOptions { analysis, unchanged_below: 0.1, ..options() }).unwrap();
+        let w = heavy_of(300, 200, 1.0, 1);
+        submit(&monitor, "fc.weight", w.clone());
+        let first = report(&monitor, 0).layers[0].rows[0].clone();
+        let own = first.estimate.clone().unwrap().error.unwrap();
+        let values: Vec<f64> = w.to_vec().iter().map(|v| v * 1.01).collect();
+        submit(&monitor, "fc.weight", Tensor::from_f64(vec![300, 200], &values).unwrap());
+        let report = report(&monitor, 1);
+        assert_eq!((report.cost.analyzed, report.cost.unchanged), (0, 1));
+        let row = &report.layers[0].rows[0];
+        let made = row.estimate.clone().unwrap();
+        assert_eq!(made.how, format!("unchanged, {kind}"));
+        // All weights are 1.01 times what they were: the distance is a hundredth of the norm.
+        let moved = if added { 0.01 * (first.norm.unwrap() / first.lambda_max.unwrap()).sqrt() } else { 0.0 };
+        assert!((made.error.unwrap() / (own + moved) - 1.0).abs() < 1e-9, "{made:?} {own:e} {moved:e}");
+        assert_eq!((row.alpha, row.lambda_max), (first.alpha, first.lambda_max));
+    }
+}
+
+#[test]
+fn matrices_of_few_directions_have_a_finite_error() {
+    let (n, m) = (300, 200);
+    for rank in [1, 3] {
+        let mut random = Random(7);
+        let (left, right) = (random.matrix(n, rank), random.matrix(m, rank));
+        let element =
+            |i: usize, j: usize| (0..rank).map(|k| left[i * rank + k] * right[j * rank + k]).sum::<f64>();
+        let values: Vec<f64> = (0..n * m).map(|k| element(k / m, k % m)).collect();
+        let top = row(&Tensor::from_f64(vec![n, m], &values).unwrap(), &estimate(Estimate::Top(6)));
+        let made = top.estimate.clone().unwrap();
+        assert!(made.error.unwrap() < 1e-3, "rank {rank}: {made:?}");
+        let whole = row(&Tensor::from_f64(vec![n, m], &values).unwrap(), &Options::default());
+        assert!((top.lambda_max.unwrap() / whole.lambda_max.unwrap() - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn where_all_eigenvalues_cost_less_the_row_says_that_they_were_found() {
+    let w = heavy_of(60, 40, 1.0, 2);
+    let (top, all) = (row(&w, &estimate(Estimate::Top(20))), row(&w, &Options::default()));
+    let made = top.estimate.clone().unwrap();
+    assert_eq!((&*made.how, made.error), ("top 20 of all", Some(0.0)));
+    assert_eq!((top.num_evals, top.lambda_max), (Some(20), all.lambda_max));
+    let method = column("method").unwrap();
+    assert_eq!(method.value(&top), method.value(&all));
+    // Found by products, it is said otherwise.
+    let made = row(&heavy_of(300, 200, 1.0, 2), &estimate(Estimate::Top(5))).estimate.unwrap();
+    assert_eq!(made.how, "top 5");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20))]
     #[test]

@@ -156,7 +156,7 @@ impl Group<'_> {
     }
 
     fn top(&self, row: &mut Row, count: usize, next: &mut Start) -> Result<Unfitted, SpectrumError> {
-        let (mut values, mut error) = (Vec::new(), 0.0f64);
+        let (mut values, mut error, mut exact) = (Vec::new(), 0.0f64, None);
         for (k, view) in self.views.iter().enumerate() {
             if worth_it(view, count) {
                 let start = self.start.get(k).map(Vec::as_slice);
@@ -166,10 +166,17 @@ impl Group<'_> {
                 values.extend(top.values);
                 next.push(top.vectors);
             } else {
-                values.extend(self.all(view)?.into_iter().rev().take(count));
+                let (all, method) = self.all(view)?;
+                exact = Some(method);
+                values.extend(all.into_iter().rev().take(count));
             }
         }
         self.estimated(row, Some(error));
+        // Matrices of a layer have the same sides, and so the same way.
+        if let (Some(method), Some(made), Some(estimate)) = (exact, &mut row.provenance, &mut row.estimate) {
+            made.method = method;
+            estimate.how.push_str(" of all");
+        }
         // The largest of all are among the largest of each.
         let mut values = self.ascending(values);
         let values = values.split_off(values.len().saturating_sub(count));
@@ -181,7 +188,7 @@ impl Group<'_> {
         let (mut all, mut places) = (Vec::new(), Vec::new());
         for (slice, view) in self.views.iter().enumerate() {
             for window in sub_matrices(view, side) {
-                let values = self.ascending(self.all(&window.matrix)?);
+                let values = self.ascending(self.all(&window.matrix)?.0);
                 all.extend(values.into_iter().map(|v| (v, places.len())));
                 places.push((slice, window.place));
             }
@@ -227,8 +234,8 @@ impl Group<'_> {
     }
 
     /// All eigenvalues of a matrix, in its own units.
-    fn all(&self, view: &MatrixView) -> Result<Vec<f64>, SpectrumError> {
-        Ok(eigenvalues(view, self.options.precision, self.options.solver, self.threads)?.0)
+    fn all(&self, view: &MatrixView) -> Result<(Vec<f64>, Method), SpectrumError> {
+        eigenvalues(view, self.options.precision, self.options.solver, self.threads)
     }
 
     fn ascending(&self, values: Vec<f64>) -> Vec<f64> {
@@ -254,10 +261,11 @@ impl Group<'_> {
     }
 }
 
-/// Whether so many of the largest cost less than all eigenvalues: they take some five times as many products with W and its transpose.
+/// Whether so many of the largest cost less than all eigenvalues: they take some four times as many products with W and its transpose, which run at
+/// half the solver's rate or less.
 fn worth_it(view: &MatrixView, count: usize) -> bool {
     let (n, m) = (view.rows() as f64, view.cols() as f64);
-    20.0 * count as f64 * n * m < n * m * m + 4.0 / 3.0 * m * m * m
+    40.0 * count as f64 * n * m < n * m * m + 4.0 / 3.0 * m * m * m
 }
 
 fn largest(row: &mut Row, lambda: f64) {

@@ -8,6 +8,7 @@ use super::scan::Pulse;
 use super::submission::{Entry, Hints};
 use super::{LayerReport, Stamp, TensorRole};
 use crate::analysis::{Estimated, LayerPlan, Row, Start, Status};
+use crate::spectrum::Method;
 use crate::tensor::Dtype;
 
 /// A tensor that is missing from so many analysed commits in a row is forgotten, its series included: a trainer that invents new
@@ -167,12 +168,19 @@ impl Track {
             let mut row = row.clone();
             let scale = row.provenance.map_or(1.0, |made| made.scale);
             let moved = row.sv_max.filter(|s| *s > 0.0).map(|largest| scale.sqrt() * distance / largest);
+            let of_singular_values =
+                row.provenance.is_none_or(|made| made.method != Method::Lanczos) && moved.is_some();
             let (how, error) = match row.estimate.take() {
+                // Both are bounds on singular values over the largest, one on what was found, one on what has happened since: together their sum.
+                Some(before) if of_singular_values => (
+                    format!("unchanged, {}", before.how),
+                    moved.map(|moved| moved + before.error.unwrap_or(0.0)),
+                ),
+                // A standard error of alpha, which no distance can be added to.
                 Some(before) => (format!("unchanged, {}", before.how), before.error),
-                None => ("unchanged".to_owned(), None),
+                None => ("unchanged".to_owned(), moved),
             };
-            row.estimate =
-                Some(Estimated { how, error: [error, moved].into_iter().flatten().reduce(f64::max) });
+            row.estimate = Some(Estimated { how, error });
             row
         };
         self.rows.iter().map(since).collect()

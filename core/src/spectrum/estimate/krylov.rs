@@ -84,11 +84,11 @@ pub struct Top {
 }
 
 impl Top {
-    /// The largest residual over its eigenvalue.
+    /// The largest residual over its eigenvalue; one that is rounding beside the largest eigenvalue counts as none.
     pub fn error(&self) -> f64 {
-        let relative =
-            self.values.iter().zip(&self.residuals).map(|(v, r)| if *r > 0.0 { r / v } else { 0.0 });
-        relative.fold(0.0, f64::max)
+        let rounding = 10.0 * ROUNDING * self.values.first().copied().unwrap_or(0.0);
+        let pairs = self.values.iter().zip(&self.residuals).filter(|(_, r)| **r > rounding);
+        pairs.map(|(v, r)| r / v).fold(0.0, f64::max)
     }
 }
 
