@@ -162,8 +162,8 @@ pub struct FitArgs {
     /// published
     #[arg(long, value_name = "SIDE", group = "estimate", help_heading = "Estimates")]
     windows: Option<usize>,
-    /// The density of the eigenvalues by so many steps of stochastic Lanczos quadrature, for huge matrices; alpha is the Hill exponent of
-    /// the upper half. 50 to 100 steps are usual
+    /// The density of the eigenvalues by so many steps of stochastic Lanczos quadrature, for matrices whose smaller side squared does not
+    /// fit into memory; alpha is the Hill exponent of the upper half. 50 to 100 steps are usual
     #[arg(long, value_name = "STEPS", group = "estimate", help_heading = "Estimates")]
     density: Option<usize>,
     /// Arithmetic of the spectra; f32 takes half the memory, and eigenvalues below 1e-5 of the largest are approximate

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use eigenscope::analysis::{Engine, EngineOptions, Fit, Options, Plan, Quiet, Report, Status};
 use eigenscope::matrix::ConvMode;
 use eigenscope::source::{MemoryModel, OpenModel};
-use eigenscope::spectrum::{Precision, Solver};
+use eigenscope::spectrum::{Estimate, Precision, Solver};
 use eigenscope::tensor::Tensor;
 
 struct Counting;
@@ -120,6 +120,12 @@ fn layers_take_no_more_than_their_plan_says_and_models_no_more_than_their_limit(
     within_its_plan("convolution", &[256, 128, 3, 3], usize::MAX, &d());
     let operator = Options { conv_mode: ConvMode::Fft, fft_size: 16, ..d() };
     within_its_plan("operator", &[128, 64, 3, 3], usize::MAX, &operator);
+
+    for kind in [Estimate::Top(8), Estimate::Top(100), Estimate::Windows(64), Estimate::Density(40)] {
+        for shape in [[900, 900], [9000, 200]] {
+            within_its_plan(&kind.to_string(), &shape, usize::MAX, &Options { estimate: kind, ..d() });
+        }
+    }
 
     let names: Vec<String> = (0..12).map(|k| format!("{k}.weight")).collect();
     let sides = [700usize, 300, 500];

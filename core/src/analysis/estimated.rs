@@ -158,7 +158,7 @@ impl Group<'_> {
     fn top(&self, row: &mut Row, count: usize, next: &mut Start) -> Result<Unfitted, SpectrumError> {
         let (mut values, mut error, mut exact) = (Vec::new(), 0.0f64, None);
         for (k, view) in self.views.iter().enumerate() {
-            if worth_it(view, count) {
+            if worth_it(view.rows() as f64, view.cols() as f64, count) {
                 let start = self.start.get(k).map(Vec::as_slice);
                 let top =
                     top_eigenvalues(view, count, start, self.seed.wrapping_add(k as u64), self.threads)?;
@@ -263,8 +263,7 @@ impl Group<'_> {
 
 /// Whether so many of the largest cost less than all eigenvalues: they take some four times as many products with W and its transpose, which run at
 /// half the solver's rate or less.
-fn worth_it(view: &MatrixView, count: usize) -> bool {
-    let (n, m) = (view.rows() as f64, view.cols() as f64);
+pub(super) fn worth_it(n: f64, m: f64, count: usize) -> bool {
     40.0 * count as f64 * n * m < n * m * m + 4.0 / 3.0 * m * m * m
 }
 

@@ -464,7 +464,7 @@ pub static CHAPTERS: &[Chapter] = chapters! {
         formula ""; range "words; at least 0"; unit NONE;
         read "A row with an estimate has no columns that would need all eigenvalues. The largest eigenvalues (top) give the same alpha as all where its tail lies within them; windows make layers of different shapes comparable, and their alpha is another than the whole layer's; a density has the Hill exponent of the upper half. The error of windows is that of a sample of parts, and of two or three windows says little; with a scanned xmin and no power law it is no more than an order of magnitude. That of a density is rather too large, and falls with more steps.";
         source "top: Saad 2011; unchanged: Mirsky 1960; windows: Hu et al. 2025 (arXiv:2506.06280); density: Ubaru, Chen, Saad 2017, Chen, Trogdon, Ubaru 2021 (arXiv:2105.06595)";
-        option "`--top K`, `--windows SIDE`, `--density STEPS`; a monitor's unchanged_below"; cost "top: about 20 K N M operations; windows: 7/3 N M SIDE; density: 32 N M STEPS";
+        option "`--top K`, `--windows SIDE`, `--density STEPS`; a monitor's unchanged_below"; cost "top: about 16 K N M operations; windows: 7/3 N M SIDE; density: 32 N M STEPS";
     }
     ["estimator"] {
         formula ""; range "words"; unit NONE;

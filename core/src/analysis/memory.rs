@@ -4,10 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::combined::Made;
 use super::conventions::OperatorRule;
+use super::estimated::worth_it;
 use super::plan::LayerPlan;
 use super::{Fit, Options};
 use crate::source::TensorInfo;
-use crate::spectrum::{BLOCK_NUMBERS, MIN_BLOCK_ROWS, Precision, Solver};
+use crate::spectrum::{BLOCK_NUMBERS, Estimate, MIN_BLOCK_ROWS, Precision, Solver};
 
 /// Threads, stacks, the list of tensors, rows, and what allocators keep: what an analysis takes beside its layers.
 const ASIDE: u64 = 32 << 20;
@@ -36,6 +37,21 @@ pub(super) fn needs(layer: &LayerPlan, infos: &[TensorInfo], options: &Options) 
         let pair = 3.0 * 8.0 * 4.0 * n * m + solve(2.0 * n, 2.0 * m, 8.0, options.solver);
         return (stored + 8.0 * n * m * count + pair + 4.0 * values) as u64;
     }
+    let block = 8.0 * m * (2.0 * block_rows(n, m) + 256.0);
+    match options.estimate {
+        Estimate::Exact => {}
+        // Eight sums of a block of vectors, and the vectors themselves with their images.
+        Estimate::Top(k) if worth_it(n, m, k) => {
+            let space = (6 * k + 6 * 64 + 64) as f64;
+            return (stored + 2.0 * block + 8.0 * m * (2.5 * space + 9.0 * k as f64) + 64.0 * space * space)
+                as u64;
+        }
+        Estimate::Density(steps) => {
+            let steps = (steps as f64).min(m);
+            return (stored + 2.0 * block + 8.0 * m * 8.0 * (steps + 12.0) + 64.0 * steps * steps) as u64;
+        }
+        Estimate::Top(_) | Estimate::Windows(_) => {}
+    }
     let elements = n * m;
     let shuffled = if options.randomize { 2.0 * 8.0 * elements } else { 0.0 };
     if options.randomize {
@@ -56,9 +72,14 @@ pub(super) fn needs(layer: &LayerPlan, infos: &[TensorInfo], options: &Options) 
     (stored + made + solve(n, m, number, options.solver).max(aside) + listed) as u64
 }
 
+/// Rows that are read at a time.
+fn block_rows(n: f64, m: f64) -> f64 {
+    (BLOCK_NUMBERS as f64 / m.max(1.0)).max(MIN_BLOCK_ROWS as f64).min(n)
+}
+
 /// Memory of one spectrum.
 fn solve(n: f64, m: f64, number: f64, solver: Solver) -> f64 {
-    let rows = (BLOCK_NUMBERS as f64 / m.max(1.0)).max(MIN_BLOCK_ROWS as f64).min(n);
+    let rows = block_rows(n, m);
     // As they are read, and as the Gram matrix packs them or the QR factorisation copies them.
     let block = number * m * (2.0 * rows + 256.0);
     // The two-stage solver needs half a matrix beside the Gram matrix and 14 panels of 48; the singular values of R, three matrices.
