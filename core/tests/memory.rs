@@ -1,42 +1,15 @@
 //! What layers take of memory, beside what their plan says and a limit allows.
 #![allow(missing_docs, clippy::print_stdout)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
 use eigenscope::analysis::{Engine, EngineOptions, Fit, Options, Plan, Quiet, Report, Status};
 use eigenscope::matrix::ConvMode;
 use eigenscope::source::{MemoryModel, OpenModel};
 use eigenscope::spectrum::{Estimate, Precision, Solver};
 use eigenscope::tensor::Tensor;
-
-struct Counting;
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator; only counts are kept.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
+use peak_alloc::PeakAlloc;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 fn noise(shape: &[usize], rank: usize) -> Tensor {
     let mut state = 7u64;
@@ -65,10 +38,10 @@ fn analyzed(model: &OpenModel, options: &Options, threads: usize, limit: Option<
     let small: Vec<(&str, &[usize], usize)> =
         small.iter().map(|name| (&**name, &[100, 100][..], 50)).collect();
     engine.analyze(&made_of(&small), &Options { vectors: true, ..Options::default() }, &Quiet).unwrap();
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
     let report = engine.analyze(model, options, &Quiet).unwrap();
-    (report, (PEAK.load(Relaxed) - before) as u64)
+    (report, (ALLOCATOR.peak_usage() - before) as u64)
 }
 
 const MIB: u64 = 1 << 20;

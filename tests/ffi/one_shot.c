@@ -151,6 +151,38 @@ static void reports(const egs_engine *engine) {
   egs_report_free(NULL);
 }
 
+/* Less than all eigenvalues, and less memory than a layer takes. */
+static void limits(const egs_engine *engine) {
+  egs_report *report = NULL;
+  egs_engine *small = NULL;
+  egs_engine_options limited = EGS_INIT(egs_engine_options);
+  egs_analysis_options top = EGS_INIT(egs_analysis_options);
+  egs_tensor tensor = dense();
+  const char *text = NULL;
+  double all = 0, value = 0;
+  OK(egs_analyze_tensor(engine, "fc.weight", &tensor, NULL, &report, &error));
+  OK(egs_report_number(report, 0, "lambda_max", &all, &error));
+  egs_report_free(report);
+  top.json = "{\"estimate\": {\"top\": 2}}";
+  OK(egs_analyze_tensor(engine, "fc.weight", &tensor, &top, &report, &error));
+  OK(egs_report_text(report, 0, "estimate", &text, &error));
+  CHECK(strncmp(text, "top 2", 5) == 0);
+  OK(egs_report_number(report, 0, "lambda_max", &value, &error));
+  CHECK(fabs(value / all - 1) < 1e-6);
+  egs_report_free(report);
+  top.json = "{\"estimate\": {\"top\": 2}, \"mp_fit\": true}";
+  REFUSED(egs_analyze_tensor(engine, "fc.weight", &tensor, &top, &report, &error), EGS_ERR_INVALID_ARGUMENT, "does not go with mp_fit");
+  limited.max_memory = 32 << 20; /* what is set aside */
+  OK(egs_engine_new(&limited, &small, &error));
+  OK(egs_analyze_tensor(small, "fc.weight", &tensor, NULL, &report, &error));
+  OK(egs_report_text(report, 0, "status", &text, &error));
+  CHECK(strcmp(text, "skipped") == 0);
+  OK(egs_report_text(report, 0, "reason", &text, &error));
+  CHECK(strstr(text, "max_memory") != NULL);
+  egs_report_free(report);
+  egs_engine_free(small);
+}
+
 /* The stream outlives its report; a child may be moved out before its parent is released. */
 static void arrow(const egs_engine *engine) {
   egs_report *report = NULL;
@@ -646,6 +678,7 @@ int main(int argc, char **argv) {
   engines();
   OK(egs_engine_new(NULL, &engine, &error));
   reports(engine);
+  limits(engine);
   arrow(engine);
   options(engine);
   tensors(engine);

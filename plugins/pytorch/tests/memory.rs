@@ -3,40 +3,19 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
 use common::{Pickle, checkpoint, exercise, one_tensor, zip};
 use eigenscope_plugin::source::{Input, Loader};
 use eigenscope_pytorch::Pytorch;
-
-struct Counting;
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator; only counts are kept.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
+use peak_alloc::PeakAlloc;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 fn peak(what: impl FnOnce() -> bool, name: &str) -> usize {
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
     assert!(what(), "{name} must be refused");
-    let used = PEAK.load(Relaxed) - before;
+    let used = ALLOCATOR.peak_usage() - before;
     println!("{name}: {} KiB", used >> 10);
     assert!(used < 64 << 20, "{name} took {} MiB", used >> 20);
     used
