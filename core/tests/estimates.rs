@@ -5,7 +5,7 @@ mod monitor_common;
 
 use eigenscope::analysis::{Engine, EngineOptions, Options, OptionsError, Row, Status, column};
 use eigenscope::fit::XminRule;
-use eigenscope::monitor::{Monitor, MonitorError, MonitorOptions};
+use eigenscope::monitor::{Level, Monitor, MonitorError, MonitorOptions};
 use eigenscope::source::{MemoryModel, OpenModel};
 use eigenscope::spectrum::Estimate;
 use eigenscope::tensor::Tensor;
@@ -185,6 +185,18 @@ fn weights_that_hardly_moved_are_not_analysed_again_and_the_rows_say_so() {
     assert!((3..10).contains(&analyzed), "{analyzed} analyses");
     let error = Monitor::open(MonitorOptions { unchanged_below: f64::NAN, ..options() }).err();
     assert!(matches!(error, Some(MonitorError::Invalid { what: "unchanged_below", .. })));
+}
+
+#[test]
+fn alarms_count_the_eigenvalues_there_are_not_those_that_were_found() {
+    for kind in [Estimate::Exact, Estimate::Top(12), Estimate::Windows(32), Estimate::Density(40)] {
+        let monitor = Monitor::open(MonitorOptions { analysis: estimate(kind), ..options() }).unwrap();
+        let levels = (0..4).map(|step| {
+            submit(&monitor, "fc.weight", heavy(step + 1, 4.0));
+            report(&monitor, step).verdict.level
+        });
+        assert_eq!(levels.last(), Some(Level::Warn), "{kind}");
+    }
 }
 
 #[test]

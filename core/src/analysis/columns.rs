@@ -158,7 +158,7 @@ pub static COLUMNS: &[Column] = columns! {
     "combines", requested: "Full names of the layers this row is about where those are several: the two multiplied (intra), or all stacked (stacked), weight and bias (add_biases)." => |r| if r.combines.is_empty() { Value::Null } else { text(&*r.combines) };
     "Xflag", reference, requested: "True where the row is about a product of two layers X = W0 W1 / (‖W0‖ ‖W1‖); its λ are the singular values of X, not their squares (intra)." => |r| if r.product { Value::Bool(true) } else { Value::Null };
     "has_esd", reference: "Whether the row has a spectrum." => |r| Value::Bool(r.num_evals.is_some());
-    "num_evals", reference: "Number of eigenvalues λ = σ² in the (pooled) spectrum." => |r| r.num_evals.into_value();
+    "num_evals", reference: "Number of eigenvalues λ = σ² in the (pooled) spectrum; of an estimate, of those it found." => |r| r.num_evals.into_value();
     "sv_max", reference: "Largest singular value." => |r| r.sv_max.into_value();
     "sv_min", reference: "Smallest singular value." => |r| r.sv_min.into_value();
     "rank_loss", reference: "Singular values not above σ_max N eps, summed over slices; eps is that of the stored type." => |r| r.rank_loss.into_value();

@@ -157,7 +157,7 @@ impl Engine {
         }
         self.install(|threads| {
             let threads = if layer.cost > WORTH_SHARING { threads } else { 1 };
-            inspected_rows(file, layer, options, threads, Some(inspector), &mut Start::new())
+            inspected_rows(file, layer, options, threads, Some(inspector), None)
         })
     }
 
@@ -282,7 +282,7 @@ impl<'a> Run<'a> {
         if self.cancelled.load(Ordering::Relaxed) {
             return;
         }
-        let rows = inspected_rows(self.file, layer, self.options, threads, self.inspector, &mut Start::new());
+        let rows = inspected_rows(self.file, layer, self.options, threads, self.inspector, None);
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         state.done += 1;
         state.cost += layer.cost;
@@ -304,7 +304,7 @@ pub(crate) fn planned_rows(
     threads: usize,
     start: &mut Start,
 ) -> Vec<Row> {
-    inspected_rows(file, layer, options, threads, None, start)
+    inspected_rows(file, layer, options, threads, None, Some(start))
 }
 
 fn inspected_rows(
@@ -313,7 +313,7 @@ fn inspected_rows(
     options: &Options,
     threads: usize,
     inspector: Option<&dyn Inspector>,
-    start: &mut Start,
+    start: Option<&mut Start>,
 ) -> Vec<Row> {
     let mut inspections = inspector.map(|_| Vec::new());
     // A defect in one layer's arithmetic must not cost the others their rows.
@@ -350,7 +350,7 @@ fn rows_of(
     options: &Options,
     threads: usize,
     mut inspections: Option<&mut Vec<Inspection>>,
-    start: &mut Start,
+    start: Option<&mut Start>,
 ) -> Vec<Row> {
     let info = &file.tensors()[layer.index];
     match file.product(layer.index) {
@@ -367,8 +367,11 @@ fn rows_of(
     match parts(file, layer, options) {
         Err(reason) => vec![failed(layer.row(info), &reason)],
         Ok(parts) if options.estimate != Estimate::Exact => {
-            let (rows, next) = estimate_layer(layer, info, &parts, options, threads, start);
-            *start = next;
+            let (rows, next) =
+                estimate_layer(layer, info, &parts, options, threads, start.as_deref().map(Vec::as_slice));
+            if let Some(start) = start {
+                *start = next;
+            }
             rows
         }
         Ok(parts) => analyze_layer(layer, info, &parts, options, threads, inspections),

@@ -65,14 +65,14 @@ pub(super) fn of_whole_spectra(o: &Options) -> Result<(), OptionsError> {
     }
 }
 
-/// The rows of a layer, and where its next analysis can start. `start` is what the last one left.
+/// The rows of a layer, and where its next analysis can start. `start` is what the last one left; `None` where none is to follow.
 pub(super) fn estimate_layer(
     plan: &LayerPlan,
     info: &TensorInfo,
     parts: &[Part<'_>],
     options: &Options,
     threads: usize,
-    start: &[Vec<f64>],
+    start: Option<&[Vec<f64>]>,
 ) -> (Vec<Row>, Start) {
     let Views { views, scale, pooled, .. } = match views(plan, parts, options) {
         Ok(found) => found,
@@ -98,7 +98,8 @@ pub(super) fn estimate_layer(
         let seed = stream(options.seed, &plan.longname, range.start, 0);
         let group = Group {
             views: &views[range.clone()],
-            start: start.get(range).unwrap_or(&[]),
+            start: start.and_then(|start| start.get(range)).unwrap_or(&[]),
+            again: start.is_some(),
             scale,
             seed,
             threads,
@@ -128,6 +129,8 @@ struct Group<'a> {
     views: &'a [MatrixView],
     /// Of each, or none.
     start: &'a [Vec<f64>],
+    /// Whether there will be a next time, which starts from this one.
+    again: bool,
     scale: f64,
     seed: u64,
     threads: usize,
@@ -158,7 +161,8 @@ impl Group<'_> {
     fn top(&self, row: &mut Row, count: usize, next: &mut Start) -> Result<Unfitted, SpectrumError> {
         let (mut values, mut error, mut exact) = (Vec::new(), 0.0f64, None);
         for (k, view) in self.views.iter().enumerate() {
-            if worth_it(view.rows() as f64, view.cols() as f64, count) {
+            let (n, m) = (view.rows() as f64, view.cols() as f64);
+            if self.again && again_worth_it(n, m, count) || worth_it(n, m, count) {
                 let start = self.start.get(k).map(Vec::as_slice);
                 let top =
                     top_eigenvalues(view, count, start, self.seed.wrapping_add(k as u64), self.threads)?;
@@ -265,6 +269,11 @@ impl Group<'_> {
 /// half the solver's rate or less.
 pub(super) fn worth_it(n: f64, m: f64, count: usize) -> bool {
     40.0 * count as f64 * n * m < n * m * m + 4.0 / 3.0 * m * m * m
+}
+
+/// The same where the vectors of the last time are at hand, or this is the first of many times.
+fn again_worth_it(n: f64, m: f64, count: usize) -> bool {
+    worth_it(n, m, count / 2)
 }
 
 fn largest(row: &mut Row, lambda: f64) {

@@ -3,13 +3,14 @@
 
 use super::combined::{Made, combine};
 use super::conventions::{Naming, OperatorRule, Sides};
+use super::estimated::worth_it;
 use super::filter::Candidate;
 use super::memory::needs;
 use super::report::Row;
 use super::{Options, OptionsError, Status};
 use crate::matrix::{ConvMode, MatrixShape, Unfolding, kernel_sides, matrix_shape};
 use crate::source::{TensorInfo, WeightFile};
-use crate::spectrum::REFERENCE_SIDE;
+use crate::spectrum::{Estimate, REFERENCE_SIDE};
 use crate::tensor::{LayerKind, Layout, Role, Stacked, classify};
 
 /// What will be done with one tensor.
@@ -206,7 +207,8 @@ fn layer(index: usize, info: &TensorInfo, options: &Options, ids: &mut Ids) -> L
         cost: matrices.map_or(0.0, |shape| match keep {
             // The real matrix of a pair of frequencies costs eight times one of them.
             Some(evals) => 4.0 * (evals / shape.m.max(1)) as f64 * cost(shape),
-            None => cost(shape) * solves(shape, options),
+            None => estimated_cost(shape, options.estimate)
+                .unwrap_or_else(|| cost(shape) * solves(shape, options)),
         }),
         memory: 0,
     }
@@ -333,6 +335,18 @@ fn reference_sides(info: &TensorInfo, shape: MatrixShape) -> (usize, usize) {
     let misread = out.saturating_add(input) < kernel;
     let transposed = if out < input && !misread { shape.count } else { 0 };
     if transposed % 2 == 1 { (input, out) } else { (out, input) }
+}
+
+/// Where less than all eigenvalues are looked for.
+fn estimated_cost(shape: MatrixShape, estimate: Estimate) -> Option<f64> {
+    let (n, m) = (shape.n as f64, shape.m as f64);
+    let each = match estimate {
+        Estimate::Top(count) if worth_it(n, m, count) => 16.0 * count as f64,
+        Estimate::Windows(side) => 7.0 / 3.0 * m.min(side as f64),
+        Estimate::Density(steps) => 32.0 * m.min(steps as f64),
+        Estimate::Top(_) | Estimate::Exact => return None,
+    };
+    Some(shape.count as f64 * n * m * (each + 64.0))
 }
 
 /// How many spectra's work the options ask for.

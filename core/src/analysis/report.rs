@@ -114,6 +114,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// How many eigenvalues its matrices have, of which an estimate knows fewer or none; `None` for a row without a spectrum.
+    pub fn all_evals(&self) -> Option<usize> {
+        match (&self.estimate, self.M) {
+            (Some(_), Some(m)) => Some(m * if self.slice_id.is_some() { 1 } else { self.rf.unwrap_or(1) }),
+            _ => self.num_evals,
+        }
+    }
+
     /// A row without numbers.
     pub(super) fn empty(layer_id: usize, name: &str, longname: &str, kind: LayerKind) -> Self {
         Row {

@@ -152,7 +152,7 @@ pub(super) fn multipliers(
                 value => values.extend(value.as_f64()),
             }
         }
-        let evals: usize = layer.rows.iter().filter_map(|r| r.num_evals).sum();
+        let evals: usize = layer.rows.iter().filter_map(crate::analysis::Row::all_evals).sum();
         if let Some(s) = super::history::mean(values.into_iter()).filter(|_| evals >= options.min_evals) {
             known.insert(layer.name.as_str(), s);
         }

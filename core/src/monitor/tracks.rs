@@ -103,7 +103,7 @@ impl Track {
 
     /// Whether the alpha rules look at it.
     pub fn judged(&self, min_evals: usize) -> bool {
-        let evals: usize = self.rows.iter().filter_map(|r| r.num_evals).sum();
+        let evals: usize = self.rows.iter().filter_map(Row::all_evals).sum();
         self.role == TensorRole::Weight && evals >= min_evals && self.latest_point().is_some()
     }
 
