@@ -135,7 +135,9 @@ fn estimates_are_options_that_exclude_each_other_and_pictures() {
             serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
         assert_eq!(report["options"]["estimate"], expected);
         let row = report["layers"].as_array().unwrap().iter().find(|row| row["name"] == "first").unwrap();
-        assert_eq!(row["estimate"].as_str().unwrap(), args.join(" ").trim_start_matches('-'));
+        // Where all eigenvalues cost less than the largest, they are found.
+        let made = row["estimate"].as_str().unwrap().trim_end_matches(" of all");
+        assert_eq!(made, args.join(" ").trim_start_matches('-'));
         for command in
             [&["plot", "model.safetensors", "--layer", "first"][..], &["report", "model.safetensors"]]
         {
