@@ -14,8 +14,8 @@ use crate::spectrum::{Rng, SpectrumError};
 const PIECE: usize = 1 << 21;
 /// Most pieces, each of which has a sum of its own.
 const PIECES: usize = 8;
-/// Most directions that the space grows by at a time.
-const BLOCK: usize = 32;
+/// Directions that are kept beside those asked for when the space starts again, and room for new ones.
+const SPARE: usize = 32;
 /// Directions that a Krylov space grows by: few, as its power lies in its depth.
 const NARROW: usize = 8;
 /// Directions between two looks at a Krylov space.
@@ -63,7 +63,7 @@ pub(super) fn normal_product(view: &MatrixView, columns: &[f64], threads: usize)
 pub fn sum_of_squares(view: &MatrixView, threads: usize) -> Result<f64, SpectrumError> {
     let of = |rows: Range<usize>| {
         let mut sum = 0.0;
-        stream_rows::<f64>(view, rows, |block| sum += block.data.iter().map(|v| v * v).sum::<f64>());
+        stream_rows::<f64>(view, rows, |block| sum += dot(block.data, block.data));
         sum
     };
     let total: f64 = summed(view, threads, of).into_iter().sum();
@@ -93,8 +93,8 @@ impl Top {
 }
 
 /// The `count` largest eigenvalues of `WᵀW`, from `start`, vectors one after the other as an earlier [`Top`] of a similar matrix has them, or from random
-/// ones. The space in which they are looked for grows by the residuals of those that are not settled, which without a start makes it a block Krylov space
-/// (Saad, "Numerical Methods for Large Eigenvalue Problems", 2011, chapters 6 and 8), and starts again from the best of it when it has become large.
+/// ones. Without a start they are looked for in a block Krylov space (Saad, "Numerical Methods for Large Eigenvalue Problems", 2011, chapter 6); with one, or when
+/// that has become large and starts again from the best of it, in a space that grows by the residuals of those that are not settled (chapter 8).
 pub fn top_eigenvalues(
     view: &MatrixView,
     count: usize,
@@ -128,9 +128,9 @@ pub fn top_eigenvalues(
                 return Ok(found.top(count, space.products));
             }
             look = space.size() + EVERY;
-            if space.size() + BLOCK > most {
+            if space.size() + SPARE > most {
                 krylov = false;
-                space.restart(space.best(count + BLOCK)?);
+                space.restart(space.best(count + SPARE)?);
             }
             if krylov { space.images_of_latest() } else { found.residual_columns(m, &open) }
         };
@@ -249,7 +249,7 @@ impl Found {
         };
         let mut open: Vec<usize> = (0..count.min(self.values.len())).filter(|k| off(*k) > 1.0).collect();
         open.sort_by(|a, b| off(*b).total_cmp(&off(*a)));
-        open.truncate(BLOCK);
+        open.truncate(SPARE);
         open
     }
 
