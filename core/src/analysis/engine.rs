@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use eigenscope_linalg::Reuse;
 use rayon::Scope;
@@ -18,6 +18,7 @@ use super::plan::{LayerPlan, Plan};
 use super::pool::Pool;
 use super::product::analyze_product;
 use super::schedule::{self, WORTH_SHARING};
+use super::turnstile::Turnstile;
 use super::{ColumnSet, ModelInfo, Nested, Options, OptionsError, Report, Row, Status, Summary};
 use crate::source::{MemoryModel, OpenModel, TensorInfo, WeightFile};
 use crate::spectrum::Estimate;
@@ -213,6 +214,8 @@ struct Run<'a> {
     total: usize,
     total_cost: f64,
     cancelled: AtomicBool,
+    /// Layers that the observer is told of next.
+    finished: Turnstile<(&'a LayerPlan, Vec<Row>)>,
     state: Mutex<State>,
 }
 
@@ -233,8 +236,8 @@ impl<'a> Run<'a> {
     ) -> Self {
         let todo = plan.layers.iter().filter(|l| l.skip.is_none());
         let (total, total_cost) = todo.fold((0, 0.0), |(n, c), l| (n + 1, c + l.cost));
-        let (cancelled, state) = (AtomicBool::new(false), Mutex::default());
-        Run { file, plan, options, observer, inspector, total, total_cost, cancelled, state }
+        let (cancelled, finished, state) = (AtomicBool::new(false), Turnstile::new(), Mutex::default());
+        Run { file, plan, options, observer, inspector, total, total_cost, cancelled, finished, state }
     }
 
     /// Heavy layers first, one after the other on all threads; then the others, largest first, one on each thread, as long as the
@@ -260,14 +263,14 @@ impl<'a> Run<'a> {
             return Err(AnalysisError::Cancelled);
         }
         let skipped = self.plan.layers.iter().zip(self.file.tensors()).filter(|(l, _)| l.skip.is_some());
-        let mut rows = self.state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).rows;
+        let mut rows = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
         rows.extend(skipped.map(|(layer, info)| (layer.index, vec![layer.row(info)])));
         rows.sort_by_key(|(index, _)| *index);
         Ok(rows.into_iter().flat_map(|(_, rows)| rows).collect())
     }
 
     /// One worker's life.
-    fn work<'s>(&'s self, scope: &Scope<'s>, turns: &'s Turns<&'s LayerPlan>) {
+    fn work<'s>(&'s self, scope: &Scope<'s>, turns: &'s Turns<&'a LayerPlan>) {
         let _reuse = turns.unlimited().then(Reuse::begin);
         while let Some((memory, layer)) = turns.next() {
             self.one(layer, 1);
@@ -278,20 +281,28 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn one(&self, layer: &LayerPlan, threads: usize) {
+    fn one(&self, layer: &'a LayerPlan, threads: usize) {
         if self.cancelled.load(Ordering::Relaxed) {
             return;
         }
         let rows = inspected_rows(self.file, layer, self.options, threads, self.inspector, None);
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.done += 1;
-        state.cost += layer.cost;
-        let work = if self.total_cost > 0.0 { state.cost / self.total_cost } else { 1.0 };
-        let progress = Progress { done: state.done, total: self.total, work, rows: &rows };
-        if self.observer.progress(&progress).is_break() {
-            self.cancelled.store(true, Ordering::Relaxed);
-        }
-        state.rows.push((layer.index, rows));
+        self.finished.pass((layer, rows), |(layer, rows)| {
+            let (done, cost) = {
+                let mut state = self.state();
+                state.done += 1;
+                state.cost += layer.cost;
+                (state.done, state.cost)
+            };
+            let work = if self.total_cost > 0.0 { cost / self.total_cost } else { 1.0 };
+            if self.observer.progress(&Progress { done, total: self.total, work, rows: &rows }).is_break() {
+                self.cancelled.store(true, Ordering::Relaxed);
+            }
+            self.state().rows.push((layer.index, rows));
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -26,6 +26,7 @@ mod requested;
 mod schedule;
 mod summary;
 mod tail;
+mod turnstile;
 
 pub use columns::{COLUMNS, Column, Value, column};
 pub use combined::Made;
@@ -52,3 +53,4 @@ pub use requested::{DetxColumns, MpColumns};
 pub(crate) use schedule::together;
 pub use summary::{SUMMARY_COLUMNS, Summary, summary_columns};
 pub use tail::TailColumns;
+pub(crate) use turnstile::Turnstile;

@@ -8,7 +8,7 @@ use super::compare::{Job, Side, compare, failed, start};
 use super::jobs::{Work, by_name, by_place};
 use super::{PairOptions, PairReport, PairRow, PairSummary};
 use crate::analysis::{
-    AnalysisError, Engine, LayerPlan, ModelInfo, Observer, Pairing, Plan, Progress, together,
+    AnalysisError, Engine, LayerPlan, ModelInfo, Observer, Pairing, Plan, Progress, Turnstile, together,
 };
 use crate::source::OpenModel;
 
@@ -73,21 +73,26 @@ fn run(
     jobs.sort_by(|a, b| b.2.total_cmp(&a.2));
     let total: f64 = jobs.iter().map(|j| j.2).sum();
     let (next, cancelled) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let done = Mutex::new((0.0, Vec::new()));
+    let (finished, done) = (Turnstile::new(), Mutex::new((0.0, Vec::new())));
     let one = |(at, job, cost): &(usize, &Job, f64), threads| {
         if cancelled.load(Ordering::Relaxed) {
             return;
         }
         let rows = contained(sides, job, options, threads);
-        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.0 += cost;
-        done.1.push((*at, rows));
         let row = plan(job).row(&sides[0].file.tensors()[job.a]);
-        let share = if total > 0.0 { done.0 / total } else { 1.0 };
-        let progress = Progress { done: done.1.len(), total: jobs.len(), work: share, rows: &[row] };
-        if observer.progress(&progress).is_break() {
-            cancelled.store(true, Ordering::Relaxed);
-        }
+        finished.pass((*at, *cost, row, rows), |(at, cost, row, rows)| {
+            let (count, spent) = {
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.0 += cost;
+                done.1.push((at, rows));
+                (done.1.len(), done.0)
+            };
+            let share = if total > 0.0 { spent / total } else { 1.0 };
+            let progress = Progress { done: count, total: jobs.len(), work: share, rows: &[row] };
+            if observer.progress(&progress).is_break() {
+                cancelled.store(true, Ordering::Relaxed);
+            }
+        });
     };
     // Pairs that would keep the others waiting are solved by all threads together, one after the other.
     let threads = rayon::current_num_threads();
