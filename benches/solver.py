@@ -26,6 +26,8 @@ SCIPY = ROOT / "target" / "oracle" / "bin" / "python"
 PAGE = ROOT / "docs" / "performance.md"
 MARKS = ("<!-- begin: benches/solver.py -->", "<!-- end: benches/solver.py -->")
 SIZES = [128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192]
+# Threads that wait for more work sleep, or they would take the others' turns from them.
+QUIET = {"OPENBLAS_THREAD_TIMEOUT": "4", "GOTO_THREAD_TIMEOUT": "4"}
 TALL = [(1536, 384), (3072, 768), (11008, 4096), (65536, 512)]
 
 
@@ -33,7 +35,7 @@ class Ours:
     """The Rust program that answers line by line."""
 
     def __init__(self, binary, threads):
-        env = dict(os.environ, OPENBLAS_NUM_THREADS=str(threads))
+        env = dict(os.environ, OPENBLAS_NUM_THREADS=str(threads), **QUIET)
         self.threads = threads
         self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
@@ -60,7 +62,7 @@ def served(threads, python, *arguments):
     program = Ours.__new__(Ours)
     program.threads = threads
     count = str(threads)
-    env = dict(os.environ, OMP_NUM_THREADS=count, MKL_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count, OMP_WAIT_POLICY="passive")
+    env = dict(os.environ, OMP_NUM_THREADS=count, MKL_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count, OMP_WAIT_POLICY="passive", **QUIET)
     program.process = subprocess.Popen([python, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
     return program
 
