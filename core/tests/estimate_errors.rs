@@ -7,15 +7,7 @@ use eigenscope::fit::XminRule;
 use eigenscope::source::MemoryModel;
 use eigenscope::spectrum::Estimate;
 use eigenscope::tensor::Tensor;
-use monitor_common::Random;
-
-/// Population spectrum i^-c.
-fn heavy_of(rows: usize, cols: usize, c: f64, seed: u64) -> Tensor {
-    let mut random = Random(seed);
-    let values: Vec<f64> =
-        (0..rows * cols).map(|k| random.normal() * ((k % cols + 1) as f64).powf(-c / 2.0)).collect();
-    Tensor::from_f64(vec![rows, cols], &values).unwrap()
-}
+use monitor_common::heavy_of;
 
 fn row(tensor: &Tensor, options: &Options) -> Row {
     let engine = Engine::new(EngineOptions::threads(1)).unwrap();

@@ -9,16 +9,8 @@ use eigenscope::monitor::{Level, Monitor, MonitorError, MonitorOptions};
 use eigenscope::source::{MemoryModel, OpenModel};
 use eigenscope::spectrum::Estimate;
 use eigenscope::tensor::Tensor;
-use monitor_common::{Random, gaussian, heavy, options, report, submit};
+use monitor_common::{Random, gaussian, heavy, heavy_of, options, report, submit};
 use proptest::prelude::*;
-
-/// Population spectrum i^-c.
-fn heavy_of(rows: usize, cols: usize, c: f64, seed: u64) -> Tensor {
-    let mut random = Random(seed);
-    let values: Vec<f64> =
-        (0..rows * cols).map(|k| random.normal() * ((k % cols + 1) as f64).powf(-c / 2.0)).collect();
-    Tensor::from_f64(vec![rows, cols], &values).unwrap()
-}
 
 /// Noise, and so many columns above it whose population spectrum is i^-1.
 fn spiked(rows: usize, cols: usize, spikes: usize, seed: u64) -> Tensor {

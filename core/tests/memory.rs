@@ -94,6 +94,13 @@ fn layers_take_no_more_than_their_plan_says_and_models_no_more_than_their_limit(
     let operator = Options { conv_mode: ConvMode::Fft, fft_size: 16, ..d() };
     within_its_plan("operator", &[128, 64, 3, 3], usize::MAX, &operator);
 
+    // All windows together would be twelve times the square of the smaller side.
+    within_its_plan(
+        "windows 300",
+        &[3600, 300],
+        usize::MAX,
+        &Options { estimate: Estimate::Windows(300), ..d() },
+    );
     for kind in [Estimate::Top(8), Estimate::Top(100), Estimate::Windows(64), Estimate::Density(40)] {
         for shape in [[900, 900], [9000, 200]] {
             within_its_plan(&kind.to_string(), &shape, usize::MAX, &Options { estimate: kind, ..d() });

@@ -37,20 +37,28 @@ pub(super) fn needs(layer: &LayerPlan, infos: &[TensorInfo], options: &Options) 
         let pair = 3.0 * 8.0 * 4.0 * n * m + solve(2.0 * n, 2.0 * m, 8.0, options.solver);
         return (stored + 8.0 * n * m * count + pair + 4.0 * values) as u64;
     }
-    let block = 8.0 * m * (2.0 * block_rows(n, m) + 256.0);
+    // Sums over rows are made of eight pieces, each of which may be read at the same time.
+    let blocks = 8.0 * 8.0 * m * (block_rows(n, m) + 128.0);
     match options.estimate {
         Estimate::Exact => {}
         // Eight sums of a block of vectors, and the vectors themselves with their images.
         Estimate::Top(k) if worth_it(n, m, k) => {
             let space = (6 * k + 6 * 64 + 64) as f64;
-            return (stored + 2.0 * block + 8.0 * m * (2.5 * space + 9.0 * k as f64) + 64.0 * space * space)
+            return (stored + blocks + 8.0 * m * (2.5 * space + 9.0 * k as f64) + 64.0 * space * space)
                 as u64;
         }
         Estimate::Density(steps) => {
             let steps = (steps as f64).min(m);
-            return (stored + 2.0 * block + 8.0 * m * 8.0 * (steps + 12.0) + 64.0 * steps * steps) as u64;
+            return (stored + blocks + 8.0 * m * 8.0 * (steps + 12.0) + 64.0 * steps * steps) as u64;
         }
-        Estimate::Top(_) | Estimate::Windows(_) => {}
+        // Rows as they are read and as windows, one of them in bytes too, its spectrum, and the eigenvalues of 81 at most with their places.
+        Estimate::Windows(side) => {
+            let side = m.min(side as f64);
+            let spectrum = solve(side, side, number, options.solver);
+            let copies = 2.0 * 8.0 * side * m + 3.0 * 8.0 * side * side;
+            return (stored + blocks + copies + spectrum + 81.0 * count * 64.0 * side) as u64;
+        }
+        Estimate::Top(_) => {}
     }
     let elements = n * m;
     let shuffled = if options.randomize { 2.0 * 8.0 * elements } else { 0.0 };

@@ -43,6 +43,14 @@ pub fn heavy(seed: u64, c: f64) -> Tensor {
     Tensor::from_f64(vec![256, 64], &values).unwrap()
 }
 
+/// A matrix with the population spectrum i^-c.
+pub fn heavy_of(rows: usize, cols: usize, c: f64, seed: u64) -> Tensor {
+    let mut random = Random(seed);
+    let values: Vec<f64> =
+        (0..rows * cols).map(|k| random.normal() * ((k % cols + 1) as f64).powf(-c / 2.0)).collect();
+    Tensor::from_f64(vec![rows, cols], &values).unwrap()
+}
+
 pub fn gaussian(seed: u64, rows: usize, cols: usize) -> Tensor {
     Tensor::from_f64(vec![rows, cols], &Random(seed).matrix(rows, cols)).unwrap()
 }

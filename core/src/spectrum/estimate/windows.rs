@@ -24,14 +24,14 @@ pub struct Window {
 
 /// Squares of `side`, or of the smaller side where that is less, spread evenly so that they cover the matrix, with at most nine along each
 /// of its sides.
-pub fn sub_matrices(view: &MatrixView, side: usize) -> Vec<Window> {
+/// Those of the same rows are in memory together, no others.
+pub fn sub_matrices(view: &MatrixView, side: usize) -> impl Iterator<Item = Window> {
     let (n, m) = (view.rows(), view.cols());
     let side = side.min(m).max(1);
-    let mut windows = Vec::new();
-    for (i, row) in starts(n, side).enumerate() {
+    starts(n, side).enumerate().flat_map(move |(i, row)| {
         let mut rows = vec![0.0f64; side * m];
         view.read(row, side, &mut rows);
-        for (j, col) in starts(m, side).enumerate() {
+        let window = |(j, col): (usize, usize)| {
             let cut: Vec<f64> = match view.order() {
                 Order::RowMajor => {
                     rows.chunks_exact(m).flat_map(|line| line[col..col + side].iter().copied()).collect()
@@ -40,10 +40,10 @@ pub fn sub_matrices(view: &MatrixView, side: usize) -> Vec<Window> {
                 Order::ColMajor => rows[col * side..(col + side) * side].to_vec(),
             };
             let tensor = Tensor::from_f64(vec![side, side], &cut).expect("as many numbers as places");
-            windows.push(Window { row, col, place: (i, j), matrix: MatrixView::new(tensor, 1) });
-        }
-    }
-    windows
+            Window { row, col, place: (i, j), matrix: MatrixView::new(tensor, 1) }
+        };
+        starts(m, side).enumerate().map(window).collect::<Vec<_>>()
+    })
 }
 
 fn starts(length: usize, side: usize) -> impl Iterator<Item = usize> {
@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn windows_cover_the_matrix_whichever_way_it_is_stored() {
         for shape in [vec![10, 4], vec![4, 10]] {
-            let windows = sub_matrices(&counting(shape.clone()), 3);
+            let view = counting(shape.clone());
+            let windows: Vec<Window> = sub_matrices(&view, 3).collect();
             let places: Vec<(usize, usize)> = windows.iter().map(|w| (w.row, w.col)).collect();
             let expected = [(0, 0), (0, 1), (2, 0), (2, 1), (4, 0), (4, 1), (7, 0), (7, 1)];
             assert_eq!(places, expected);
@@ -82,8 +83,9 @@ mod tests {
 
     #[test]
     fn a_window_is_no_larger_than_the_matrix_and_there_are_not_too_many() {
-        let whole = sub_matrices(&counting(vec![6, 6]), 100);
+        let square = counting(vec![6, 6]);
+        let whole: Vec<Window> = sub_matrices(&square, 100).collect();
         assert!(whole.len() == 1 && whole[0].matrix.rows() == 6);
-        assert_eq!(sub_matrices(&counting(vec![200, 50]), 1).len(), 81);
+        assert_eq!(sub_matrices(&counting(vec![200, 50]), 1).count(), 81);
     }
 }
